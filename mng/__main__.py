@@ -1,0 +1,5 @@
+"""`python -m mng`."""
+
+from mng.cli.main import main
+
+main()

@@ -1,0 +1,51 @@
+"""The kind `demo`: the stand-in TUI that ships with mng, to try it without any account."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from mng.agents.kind import Facts, Launch, Sighting
+from mng.model.spec import AgentSpec
+from mng.model.world import AgentState
+
+_STATES = {
+    "idle": AgentState.WAITING,
+    "busy": AgentState.RUNNING,
+    "blocked": AgentState.BLOCKED,
+}
+
+
+class Demo:
+    name = "demo"
+    resumes = True
+    queues = True
+    enter_delay = 0.02
+    proof = 3
+    settles = 0.0
+
+    def launch(self, spec: AgentSpec, *, resume: bool) -> Launch:
+        program = Path(__file__).with_name("demo_tui.py").read_bytes()
+        more = ("--resume",) if resume else ()
+        argv = ("python3", "{dir}/demo_tui.py", *more, *spec.args)
+        return Launch(argv, {"demo_tui.py": program})
+
+    def looks(self, spec: AgentSpec) -> bool:
+        return False
+
+    def patience(self, spec: AgentSpec) -> float | None:
+        return None
+
+    def sight(self, spec: AgentSpec, facts: Facts) -> Sighting:
+        """Its own status file decides, if this very process wrote it."""
+        try:
+            status = json.loads(facts.files.get("status.json", "{}"))
+        except ValueError:
+            status = {}
+        if status.get("pid") != facts.pid or status.get("state") not in _STATES:
+            return Sighting(AgentState.STARTING, "its composer is not up yet")
+        reason = status.get("reason") or ("at work" if status["state"] == "busy" else "idle")
+        return Sighting(_STATES[status["state"]], reason, int(status.get("since") or 0) or None)
+
+
+KIND = Demo()

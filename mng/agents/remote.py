@@ -1,0 +1,239 @@
+"""Calls the scripts over a Transport, one round trip each, and parses what they print."""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+import tarfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import BinaryIO
+
+from mng import __version__
+from mng.agents.kind import Launch
+from mng.errors import AgentError, HostError, UsageError
+from mng.model.name import AgentName
+from mng.model.spec import AgentSpec, Env, MessageSpec, Owner, Secret
+from mng.model.transport import Completed, Machine
+from mng.model.world import Sent, SentState
+
+_SCRIPTS = Path(__file__).with_name("scripts")
+_TIMEOUT = 90.0  # seconds for one script; its own waits end earlier
+
+STATE_LETTERS = {
+    SentState.SUBMITTED: "s",
+    SentState.ACCEPTED: "a",
+    SentState.RECORDED: "n",
+    SentState.UNCERTAIN: "u",
+    SentState.BEGUN: "b",
+}
+
+
+@cache
+def script(verb: str) -> str:
+    """A verb's whole text: the prelude, then its own."""
+    return (_SCRIPTS / "prelude.sh").read_text() + (_SCRIPTS / f"{verb}.sh").read_text()
+
+
+def call(
+    machine: Machine, verb: str, *args: str, stdin: bytes = b"", timeout: float = _TIMEOUT
+) -> str:
+    """Run a verb on a host; what it printed, stripped.
+
+    Raises HostError if the host has another mark or the script failed, HostUnreachable if the host
+    did not answer within `timeout` seconds.
+    """
+    return _call(machine, verb, args, stdin, timeout).stdout.decode("utf-8", "replace").strip()
+
+
+def _call(
+    machine: Machine, verb: str, args: Iterable[str], stdin: bytes, timeout: float
+) -> Completed:
+    argv = ["sh", "-c", script(verb), "mng", machine.home, machine.mark, *args]
+    done = machine.transport.run(argv, stdin=stdin, timeout=timeout)
+    if done.status == 0:
+        return done
+    said = done.stdout.decode("utf-8", "replace").strip().splitlines()
+    word = said[-1] if said else ""
+    match done.status, word:
+        case 66, "gone":
+            raise HostError("the host is gone, or another has its name", hint="mng list")
+        case 67, _:
+            raise HostError("the host is about to end", hint="run it again")
+        case 75, _:
+            raise HostError("another mng has held this agent or host for a minute")
+        case _:
+            error = done.stderr.decode("utf-8", "replace").strip() or word
+            raise HostError(f"{verb} failed on the host: {error or f'status {done.status}'}")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A start to be made. `secrets` are the resolved values of the spec's references."""
+
+    name: AgentName
+    spec: AgentSpec
+    owner: Owner
+    incarnation: str
+    launch: Launch
+    replaces: str | None = None
+    carried: tuple[Sent, ...] = ()
+    secrets: Mapping[str, str] | None = None
+
+
+def start(machine: Machine, want: Start, created: int) -> tuple[str, str]:
+    """Start an agent: ("started", pid), or ("exists", incarnation) where another one is."""
+    name = want.name.name
+    record = {
+        "name": name, "incarnation": want.incarnation, "team": want.owner.team,
+        "file": want.owner.file, "version": __version__, "created": created,
+        "spec": want.spec.to_json(),
+    }  # fmt: skip
+    files = {
+        **want.launch.files,
+        "tmux.conf": (_SCRIPTS / "tmux.conf").read_bytes(),
+        "died.sh": (_SCRIPTS / "died.sh").read_bytes(),
+        f"{want.incarnation}.sh": _launcher(machine, want).encode(),
+        f"{want.incarnation}.json": json.dumps(record, indent=1).encode(),
+    }
+    stdin = _exports(want.secrets or {}).encode() + b"\n" + _tar(files)
+    said = call(
+        machine, "start", name, want.incarnation, want.replaces or "-", machine.work_dir,
+        want.owner.team, __version__, ledger_text(want.carried), stdin=stdin,
+    )  # fmt: skip
+    word, _, rest = said.partition(" ")
+    if word not in ("started", "exists"):
+        raise AgentError(f"{want.name} could not be started: {rest or said}")
+    return word, rest
+
+
+def _launcher(machine: Machine, want: Start) -> str:
+    """The script that becomes the agent's process by `exec`, so that no shell waits behind it."""
+    agent_dir = f"{machine.home}/agents/{want.name.name}"
+    exports = {
+        "MNG_AGENT": want.name.name, "MNG_HOST": want.name.host.name,
+        "MNG_TEAM": want.owner.team, "MNG_AGENT_DIR": agent_dir,
+        **{key: value for key, value in want.spec.env.items() if isinstance(value, str)},
+    }  # fmt: skip
+    lines = ["unset TMUX TMUX_PANE", _exports(exports, "\n"), "nl='\n'"]
+    if want.secrets:
+        # The socket's whole path may be too long for it, its name is not.
+        tmux, buffer = "tmux -u -S tmux", f"-b mng.{want.name.name}.env"
+        take = f"{tmux} show-buffer {buffer} && {tmux} delete-buffer {buffer}"
+        lines.append(f'eval "$(cd {shlex.quote(machine.home)} && {take})"')
+    argv = [item.replace("{dir}", agent_dir) for item in want.launch.argv]
+    lines.append(f"exec {shlex.join(argv)}")
+    return "\n".join(lines) + "\n"
+
+
+def _exports(env: Mapping[str, str], separator: str = "; ") -> str:
+    """Shell text that sets variables, on one line if the separator is no newline."""
+    one_line = separator != "\n"
+    return separator.join(f"export {key}={_quote(value, one_line)}" for key, value in env.items())
+
+
+def _quote(value: str, one_line: bool) -> str:
+    if one_line and "\n" in value:
+        lines = (shlex.quote(line) for line in value.split("\n"))
+        return '"$nl"'.join(lines)
+    return shlex.quote(value)
+
+
+def exports(env: Mapping[str, str]) -> str:
+    """One line of shell text that sets variables."""
+    return _exports(env)
+
+
+def _tar(files: Mapping[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(data), 0o600
+            archive.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+def ledger_text(sent: Iterable[Sent]) -> str:
+    """A ledger as the tmux option holds it: ` KEY=STATE=ORIGIN` for each entry."""
+    return "".join(f" {one.key}={STATE_LETTERS[one.state]}={one.origin}" for one in sent)
+
+
+def ledger_of(text: str) -> tuple[Sent, ...]:
+    """The entries of a tmux option, the last word on a message at its place."""
+    states = {letter: state for state, letter in STATE_LETTERS.items()}
+    entries: dict[str, Sent] = {}
+    for item in text.split():
+        key, state, origin = (*item.split("="), "", "")[:3]
+        if state in states:
+            entries.pop(key, None)
+            entries[key] = Sent(key, states[state], origin or "file")
+    return tuple(entries.values())
+
+
+def digest_of(text: str) -> str:
+    """How evidence names a text: 16 hexadecimal digits of its SHA-256."""
+    import hashlib
+
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def deliver(
+    machine: Machine, name: AgentName, incarnation: str, message: MessageSpec, *,
+    delay: float, proof: int, pasted: bool,
+) -> str:  # fmt: skip
+    """Type one message into an agent's terminal, at most once.
+
+    delay: seconds between paste and Enter. proof: seconds to wait for the agent's evidence.
+    Returns accepted, submitted, already, ended, gone, mode or torn.
+    Source: tmux(1), load-buffer, paste-buffer -p (bracketed paste), if-shell -F.
+    """
+    text = message.text.encode()
+    return call(
+        machine, "deliver", name.name, incarnation, message.key, message.origin, str(len(text)),
+        digest_of(message.text), str(delay), str(proof), "1" if pasted else "0", stdin=text,
+    )  # fmt: skip
+
+
+def update(
+    machine: Machine, name: AgentName, incarnation: str, spec: AgentSpec, owner: Owner, created: int
+) -> str:
+    record = {
+        "name": name.name, "incarnation": incarnation, "team": owner.team, "file": owner.file,
+        "version": __version__, "created": created, "spec": spec.to_json(),
+    }  # fmt: skip
+    stdin = json.dumps(record, indent=1).encode()
+    return call(machine, "update", name.name, incarnation, owner.team, stdin=stdin)
+
+
+def logs(machine: Machine, name: AgentName, lines: int) -> bytes:
+    """The last lines of what an agent printed."""
+    return _call(machine, "logs", (name.name, str(lines)), b"", _TIMEOUT).stdout
+
+
+def texts(machine: Machine, name: AgentName) -> dict[str, str]:
+    """The texts that an agent was given, by key."""
+    stream: BinaryIO = io.BytesIO(_call(machine, "messages", (name.name,), b"", _TIMEOUT).stdout)
+    found = {}
+    while head := stream.readline().decode().split():
+        found[head[0]] = stream.read(int(head[1])).decode("utf-8", "replace")
+        stream.readline()
+    return found
+
+
+def resolve(env: Env, environ: Mapping[str, str]) -> dict[str, str]:
+    """The secrets that an environment refers to. Raises UsageError for one that is not set."""
+    found = {}
+    for name, value in env.items():
+        if not isinstance(value, Secret):
+            continue
+        if value.name not in environ:
+            raise UsageError(
+                f"secret {value.name} (for {name}) is not in the environment",
+                hint=f"export {value.name}=...",
+            )
+        found[name] = environ[value.name]
+    return found

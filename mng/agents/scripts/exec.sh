@@ -1,0 +1,13 @@
+# exec DIR SECRETS ARGV...   runs a command in the work tree; SECRETS=1: the first line of stdin sets
+# variables. The status is the command's own, or 125 if it can't be run here.
+dir=$1 secrets=$2
+shift 2
+prefix=$(cat work.prefix 2>/dev/null) || :
+nl='
+'
+if [ "$secrets" = 1 ]; then
+    IFS= read -r line || :
+    eval "$line"
+fi
+cd "$dir/$prefix" || exit 125
+exec "$@"

@@ -1,0 +1,64 @@
+# observe NONCE [AGENT...]   prints all that is known of this host; of the named agents, the screen too.
+# Changes nothing. Lines: `now T`, `fact NAME TEXT`, `FILE:LINE` for journals and records, `pane ...`,
+# `buffer NAME`, `tmux MESSAGE` if it can't be asked, and NONCE before each screen.
+nonce=$1
+shift
+echo "now $(date +%s)"
+for fact in host.json work.done setup.done closing; do
+    [ ! -f "$fact" ] || { printf 'fact %s ' "$fact"; tr '\n' ' ' <"$fact"; echo; }
+done
+looking=" $* "
+set --
+for file in agents/*/*.json agents/*/journal agents/*/evidence; do
+    [ ! -f "$file" ] || set -- "$@" "$file"
+done
+# awk names the file of each line in one process; an agent may have removed one meanwhile.
+[ $# = 0 ] || LC_ALL=C awk '{ print FILENAME ":" $0 }' "$@" 2>/dev/null || :
+[ "${quick:-}" = 1 ] && exit 0
+format='pane #{session_name}|#{pane_id}|#{pane_pid}|#{pane_dead}|#{pane_dead_status}|#{pane_dead_signal}|#{pane_dead_time}|#{session_created}|#{window_activity}|#{C/r:[^ ]}|#{pane_in_mode}|#{@mng_inc}|#{@mng_session}|#{@mng_flight}|#{@mng_ledger}'
+# The list of buffers fails where there are none, so it comes last.
+list() { panes=$(tm list-panes -a -F "$format" \; list-buffers -F 'buffer #{buffer_name}' 2>&1) || :; }
+list
+# tmux can miss a child's end (its issue 311); the end of any other child lets it look again.
+tries=0
+while printf '%s\n' "$panes" | grep -q '^pane [^|]*|[^|]*|[^|]*|1|||' && [ "$tries" -lt 5 ]; do
+    tm run-shell true 2>/dev/null || :
+    tries=$((tries + 1))
+    list
+done
+case $panes in
+pane* | buffer* | '') printf '%s\n' "$panes" ;;
+*'no server running'* | *'No such file'* | *'Connection refused'*) exit 0 ;;
+*) printf 'tmux %s\n' "$panes" ;;
+esac
+# Where the kernel tells what a process waits for (Linux): a silent program that reads its terminal
+# is ready all the same, and one that sleeps is not, whatever it has drawn.
+while IFS='|' read -r name _ pid dead _ _ _ _ _ drawn _; do
+    [ "$dead" = 0 ] || continue
+    case $looking$drawn in *" ${name#pane } "* | *' 0') ;; *) continue ;; esac
+    waits='' children=''
+    read -r waits 2>/dev/null <"/proc/$pid/wchan" || :
+    if [ "$waits" = do_wait ]; then # a shell that waits for the program
+        read -r children 2>/dev/null <"/proc/$pid/task/$pid/children" || :
+        case $children in
+        *[0-9]' '[0-9]* | '') ;;
+        *) read -r waits 2>/dev/null <"/proc/${children% }/wchan" || : ;;
+        esac
+    fi
+    case $waits in
+    wait_woken | n_tty_read) echo "reads $pid" ;;
+    hrtimer_nanosleep) echo "sleeps $pid $(grep -s '^voluntary' "/proc/$pid/status" | tr -dc 0-9)" ;;
+    esac
+done <<EOF
+$panes
+EOF
+[ "$looking" != "  " ] || exit 0
+set --
+while IFS='|' read -r name id rest; do
+    case $looking in *" ${name#pane } "*) ;; *) continue ;; esac
+    case $rest in *'||'*'|'*) ;; *) continue ;; esac
+    set -- "$@" display-message -p "$nonce ${name#pane } $id" \; capture-pane -p -S -200 -t "$id" \;
+done <<EOF
+$panes
+EOF
+[ $# = 0 ] || tm "$@" 2>/dev/null || :

@@ -1,0 +1,75 @@
+# Common to every verb. Called as: sh -c SCRIPT mng HOME MARK ARG...
+# It starts in the host's home, and does nothing on a host that has not this mark: a plan may be stale.
+set -eu
+umask 077
+home=$1 mark=$2
+shift 2
+cd "$home" 2>/dev/null && [ "$(cat id 2>/dev/null)" = "$mark" ] || { echo gone; exit 66; }
+unset TMUX TMUX_PANE
+
+# The socket is named relative to the home: an absolute path may be longer than a socket's may be.
+tm() { tmux -u -f tmux.conf -S tmux "$@" 7>&- 8>&- 9>&-; }
+
+# lock FD FILE [-s]: wait for a lock that ends with this process, however it ends.
+lock() {
+    mkdir -p locks
+    eval "exec $1>>$2"
+    if command -v flock >/dev/null; then
+        flock -w 60 ${3:-} "$1" || { echo locked; exit 75; }
+    else # macOS has no flock(1), and perl locks the same open file
+        perl -e 'use Fcntl ":flock"; open(F, ">&=", $ARGV[0]) and flock(F, $ARGV[1] ? LOCK_SH : LOCK_EX) or exit 75' \
+            "$1" "${3:-}" || { echo locked; exit 75; }
+    fi
+}
+lock_agent() { lock 8 "locks/$agent"; }
+
+note() { printf '%s %s\n' "$(date +%s)" "$*" >>"agents/$agent/journal"; }
+
+# look: sets pane dead mode flight ledger of incarnation $inc, or fails.
+look() {
+    found=$(tm list-panes -s -t "=$agent" -F '#{@mng_inc}|#{pane_id}|#{pane_pid}|#{pane_dead}|#{pane_in_mode}|#{@mng_flight}|#{@mng_ledger}' 2>/dev/null |
+        grep "^$inc|") || return 1
+    IFS='|' read -r _ pane pid dead mode flight ledger <<EOF
+$found
+EOF
+}
+
+# The processes that came from process $1, itself included: its session's, and its descendants.
+tree() {
+    ps -A -o pid= -o ppid= -o sess= | awk -v root="$1" '
+        { parent[$1] = $2; if ($3 == root) mine[$1] }
+        END {
+            mine[root]
+            for (again = 1; again;) {
+                again = 0
+                for (p in parent) if (!(p in mine) && (parent[p] in mine)) { mine[p]; again = 1 }
+            }
+            for (p in mine) if (p in parent) print p
+        }'
+}
+
+# end_session INC: ends its processes, keeps what it printed, and removes its tmux session.
+end_session() {
+    inc=$1
+    look || return 0
+    { tm capture-pane -p -J -S - -t "$pane" 2>/dev/null || :; } >>"agents/$agent/log"
+    if [ "$dead" != 1 ]; then
+        left=$(tree "$pid")
+        for signal in TERM HUP; do
+            for one in $left; do kill -s "$signal" "$one" 2>/dev/null || :; done
+        done
+        tries=0
+        while [ "$tries" -lt 60 ]; do
+            alive=''
+            for one in $left; do
+                kill -0 "$one" 2>/dev/null || continue
+                case $(ps -o stat= -p "$one" 2>/dev/null) in Z* | '') ;; *) alive="$alive $one" ;; esac
+            done
+            [ -n "$alive" ] || break
+            tries=$((tries + 1))
+            sleep 0.05
+        done
+        for one in $alive; do kill -s KILL "$one" 2>/dev/null || :; done
+    fi
+    tm if-shell -F -t "$pane" "#{==:#{@mng_inc},$inc}" "kill-session -t '=$agent'" 2>/dev/null || :
+}

@@ -1,0 +1,300 @@
+"""What a host's scripts printed, as agents: process first, then the kind's own evidence."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mng.agents.kind import AgentKind, Facts, find_kind
+from mng.agents.remote import ledger_of, script
+from mng.errors import HostUnreachable, MngError
+from mng.model.name import AgentName
+from mng.model.spec import AgentSpec, HostSpec, Owner
+from mng.model.transport import Machine
+from mng.model.world import AgentState, HostState, LiveAgent, LiveHost, Sent, SentState
+
+_NONCE = "mng-screen-7f3a9c"
+
+
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """An agent's pane as tmux tells of it. Times are seconds since the epoch."""
+
+    name: str
+    id: str
+    pid: int
+    dead: bool
+    status: int | None
+    signal: int | None
+    dead_at: int
+    created: int
+    activity: int
+    drawn: bool
+    incarnation: str
+    session: str
+    flight: str
+    ledger: str
+
+
+@dataclass(slots=True)
+class View:
+    """All that one observation of a host printed."""
+
+    now: int = 0
+    facts: dict[str, str] = field(default_factory=dict)
+    files: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    panes: list[Pane] = field(default_factory=list)
+    buffers: list[str] = field(default_factory=list)
+    reading: set[int] = field(default_factory=set)
+    sleeping: dict[int, str] = field(default_factory=dict)  # pid -> how often it has slept
+    screens: dict[str, str] = field(default_factory=dict)
+    error: str = ""
+
+
+def look(machine: Machine, looking: Collection[str] = (), *, timeout: float = 10.0) -> View:
+    """Ask a host for everything at once. Raises HostUnreachable, also if tmux does not answer.
+
+    looking: the agents whose screens are wanted too. timeout: seconds.
+    """
+    argv = ["sh", "-c", script("observe"), "mng", machine.home, machine.mark, _NONCE, *looking]
+    done = machine.transport.run(argv, timeout=timeout)
+    if done.status != 0:
+        raise HostUnreachable(done.stderr.decode("utf-8", "replace").strip() or "it went away")
+    view = parse(done.stdout.decode("utf-8", "replace"))
+    if view.error:
+        raise HostUnreachable(f"its tmux says: {view.error}")
+    return view
+
+
+def glance(machine: Machine, *, timeout: float = 5.0) -> View:
+    """What lies on a host's disk alone, for when its tmux does not answer."""
+    text = "quick=1\n" + script("observe")
+    argv = ["sh", "-c", text, "mng", machine.home, machine.mark, _NONCE]
+    done = machine.transport.run(argv, timeout=timeout)
+    return parse(done.stdout.decode("utf-8", "replace"))
+
+
+def parse(text: str) -> View:
+    """A view from what observe.sh printed."""
+    view = View()
+    body, *screens = text.split(f"\n{_NONCE} ")
+    for screen in screens:
+        head, _, rest = screen.partition("\n")
+        view.screens[head.split(" ")[0]] = rest.rstrip("\n")
+    for line in body.split("\n"):
+        if line.startswith("agents/"):
+            path, _, rest = line.partition(":")
+            _, agent, name = path.split("/", 2)
+            view.files.setdefault(agent, {}).setdefault(name, []).append(rest)
+            continue
+        word, _, rest = line.partition(" ")
+        match word:
+            case "now":
+                view.now = int(rest)
+            case "fact":
+                name, _, value = rest.partition(" ")
+                view.facts[name] = value.strip()
+            case "pane":
+                view.panes.append(_pane(rest))
+            case "buffer" if rest.startswith("mng."):
+                view.buffers.append(rest)
+            case "reads":
+                view.reading.add(int(rest))
+            case "sleeps":
+                pid, _, times = rest.partition(" ")
+                view.sleeping[int(pid)] = times
+            case "tmux":
+                view.error = rest
+    return view
+
+
+def _pane(text: str) -> Pane:
+    (name, id_, pid, dead, status, signal, dead_at, created, activity, drawn, _mode, incarnation,
+     session, flight, ledger) = text.split("|", 14)  # fmt: skip
+    return Pane(
+        name, id_, int(pid or 0), dead == "1", _number(status), _number(signal),
+        int(dead_at or 0), int(created or 0), int(activity or 0), drawn not in ("", "0"),
+        incarnation, session, flight, ledger,
+    )  # fmt: skip
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text else None
+
+
+def live_host(found: LiveHost, view: View) -> LiveHost:
+    """The host as its own record says, with what of its making is still to do."""
+    record: dict[str, Any] = _json(view.facts.get("host.json", "")) or {}
+    spec = HostSpec.from_json(record["spec"]) if "spec" in record else found.spec
+    owner = Owner(record["team"], record["file"]) if "team" in record else found.owner
+    unfinished = (
+        "its end was interrupted" if "closing" in view.facts
+        else "work tree" if "work.done" not in view.facts
+        else "setup" if spec.setup and "setup.done" not in view.facts
+        else ""
+    )  # fmt: skip
+    return dataclasses.replace(
+        found,
+        spec=spec,
+        owner=owner,
+        unfinished=unfinished,
+        leftovers=tuple(view.buffers),
+        state=HostState.CREATING if unfinished else HostState.RUNNING,
+        reason=unfinished,
+    )
+
+
+def foreign_agents(host: LiveHost, view: View) -> Iterator[AgentName]:
+    """Sessions on mng's own server that it did not make."""
+    ours = {pane.name for pane in view.panes if pane.session}
+    for name in sorted({pane.name for pane in view.panes} - ours):
+        yield AgentName(host.name, name)
+
+
+def live_agents(
+    host: LiveHost, view: View, quiet: Mapping[str, float] | None = None
+) -> Iterator[LiveAgent]:
+    """The agents of a host. quiet: seconds without output, where it was watched more closely."""
+    panes = {pane.name: pane for pane in view.panes if pane.incarnation}
+    for name in sorted({*view.files, *panes}):
+        agent = _live_agent(host, view, name, panes.get(name), quiet or {})
+        if agent is not None:
+            yield agent
+
+
+def _live_agent(
+    host: LiveHost, view: View, name: str, pane: Pane | None, quiet: Mapping[str, float]
+) -> LiveAgent | None:
+    files = view.files.get(name, {})
+    journal = Journal(files.get("journal", []))
+    incarnation = pane.incarnation if pane else journal.incarnation
+    record = _json("\n".join(files.get(f"{incarnation}.json", [])))
+    if record is None:
+        return None  # a start that died before its session: the next start takes its place
+    spec = AgentSpec.from_json(record["spec"])
+    base = LiveAgent(
+        AgentName(host.name, name),
+        Owner(record["team"], record["file"]),
+        spec,
+        incarnation,
+        AgentState.STARTING,
+        created=record["created"],
+    )
+    try:
+        kind = find_kind(spec.type)
+    except MngError as error:
+        return dataclasses.replace(base, state=AgentState.UNKNOWN, reason=str(error))
+    base = dataclasses.replace(base, resumes=kind.resumes)
+    if pane is None:
+        sent = tuple(journal.settled(files.get("evidence", []), kind))
+        return _ended(dataclasses.replace(base, sent=sent), journal)
+    sent = ledger_of(pane.ledger)
+    if pane.flight:
+        sent = (*sent, Sent(pane.flight, SentState.BEGUN, journal.origins.get(pane.flight, "file")))
+    base = dataclasses.replace(base, sent=sent)
+    if pane.dead:
+        return _with_end(base, pane.status, pane.signal, pane.dead_at)
+    seen = float(view.now - pane.activity) - 1  # whole seconds, cut
+    facts = Facts(
+        pane.pid, pane.drawn, pane.pid in view.reading, quiet.get(name, seen), pane.activity,
+        view.screens.get(name), {key: "\n".join(lines) for key, lines in files.items()},
+    )  # fmt: skip
+    sighting = kind.sight(spec, facts)
+    return dataclasses.replace(
+        base,
+        state=sighting.state,
+        reason=sighting.reason,
+        since=sighting.since or pane.created,
+        pid=pane.pid,
+    )
+
+
+def _with_end(agent: LiveAgent, status: int | None, signal: int | None, at: int) -> LiveAgent:
+    code: int | None
+    if signal:
+        reason, code = f"killed by signal {signal}", 128 + signal
+    else:
+        reason, code = f"ended with {status}", status
+    if status is None and not signal:
+        reason = "ended, and its status was lost"
+    state = AgentState.DONE if code == 0 else AgentState.FAILED
+    return dataclasses.replace(agent, state=state, reason=reason, since=at, exit_status=code)
+
+
+def _ended(agent: LiveAgent, journal: Journal) -> LiveAgent:
+    """An agent without a session: its journal knows whether that was meant."""
+    if journal.stopped == agent.incarnation:
+        return dataclasses.replace(
+            agent, state=AgentState.STOPPED, reason="by mng stop", since=journal.last
+        )
+    if journal.exited == agent.incarnation:
+        return _with_end(agent, journal.status, journal.signal, journal.last)
+    return dataclasses.replace(
+        agent, state=AgentState.FAILED, reason="its session vanished", since=journal.last
+    )
+
+
+class Journal:
+    """An agent's journal, read to its end. What survives a dead tmux server."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.incarnation = self.stopped = self.exited = ""
+        self.status: int | None = None
+        self.signal: int | None = None
+        self.last = 0
+        self.sent: dict[str, Sent] = {}
+        self.origins: dict[str, str] = {}
+        self.begun: dict[str, tuple[str, int]] = {}  # key -> digest, evidence seen before
+        self.times: dict[str, int] = {}
+        for line in lines:
+            words = line.split(" ")
+            if len(words) > 1 and words[0].isdigit():
+                self.last = int(words[0])
+                self._read(words[1], words[2:])
+
+    def _read(self, word: str, args: list[str]) -> None:
+        match word, args:
+            case "started", [incarnation, _, *carried]:
+                self.incarnation, self.stopped, self.exited = incarnation, "", ""
+                self.sent = {entry.key: entry for entry in ledger_of(" ".join(carried))}
+            case "begun", [key, origin, digest, before, *_]:
+                self.origins[key], self.begun[key] = origin, (digest, int(before))
+                self._entry(key, SentState.BEGUN)
+            case "unbegun", [key]:
+                self.sent.pop(key, None)
+            case (("submitted" | "accepted" | "recorded"), [key]):
+                self._entry(key, SentState(word))
+            case "exit", [incarnation, status, signal]:
+                self.exited = incarnation
+                self.status = _number(status.strip("-"))
+                self.signal = _number(signal.strip("-"))
+            case "stopped", [incarnation]:
+                self.stopped = incarnation
+
+    def _entry(self, key: str, state: SentState) -> None:
+        self.sent.pop(key, None)
+        self.sent[key] = Sent(key, state, self.origins.get(key, "file"))
+        self.times[key] = self.last
+
+    def settled(self, evidence: list[str], kind: AgentKind) -> Iterator[Sent]:
+        """The ledger when tmux can't be asked any more: of what was begun, evidence decides."""
+        for entry in self.sent.values():
+            if entry.state is not SentState.BEGUN:
+                yield entry
+                continue
+            digest, before = self.begun[entry.key]
+            if evidence.count(digest) > before:
+                yield dataclasses.replace(entry, state=SentState.ACCEPTED)
+            elif not kind.proof:
+                yield dataclasses.replace(entry, state=SentState.UNCERTAIN)
+
+
+def _json(text: str) -> dict[str, Any] | None:
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return None
+    return data if isinstance(data, dict) else None

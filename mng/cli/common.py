@@ -1,0 +1,154 @@
+"""From the words on a command line to values: files, durations, worlds, names."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mng.agents.kind import KINDS
+from mng.engine.fleet import Fleet
+from mng.engine.observe import observe
+from mng.engine.run import Run
+from mng.errors import NotFound, UsageError
+from mng.hosts.local import mng_home
+from mng.hosts.provider import find_provider, provider_names
+from mng.model.action import Scope
+from mng.model.name import AgentName, HostName, parse_address
+from mng.model.world import World
+from mng.reconcile.intent import Intent, find_agents, find_any
+
+if TYPE_CHECKING:
+    from mng.config.load import Loaded
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def seconds(text: str | None, option: str) -> float | None:
+    """`90s`, `20m`, `1h30m`, or plain seconds. Raises UsageError."""
+    if text is None:
+        return None
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    if not parts or "".join(a + b for a, b in parts) != text:
+        raise UsageError(f"{option} {text!r} is no duration", hint="90s, 20m, 8h or 1d")
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def variables(given: Sequence[str] | None) -> dict[str, str]:
+    """`NAME=VALUE` items as a mapping. Raises UsageError."""
+    pairs = [item.partition("=") for item in given or ()]
+    for name, equals, _ in pairs:
+        if not equals or not name:
+            raise UsageError(f"{name!r} is not NAME=VALUE", hint="--var feature=login")
+    return {name: value for name, _, value in pairs}
+
+
+def load_files(
+    files: Sequence[Path] | None, given: Sequence[str] | None, vars_file: Path | None
+) -> Loaded:
+    """The file or files of a command, or the mng.yaml that is found. Raises InvalidFile."""
+    # Imported here: pydantic and ruamel.yaml cost 0.15 s that commands without a file don't pay.
+    from mng.config.load import discover, load
+
+    paths = list(files or ())
+    if not paths:
+        found = discover(Path.cwd())
+        if found is None:
+            raise UsageError("no mng.yaml here or above", hint="mng init   or   -f FILE")
+        paths = [found]
+    known = {**_read_vars(vars_file), **variables(given)}
+    return load(paths, variables=known, known_types=KINDS)
+
+
+def _read_vars(path: Path | None) -> dict[str, str]:
+    if path is None:
+        return {}
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        data = YAML(typ="safe", pure=True).load(path.read_text())
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        raise UsageError(f"can't read {path}: {str(error).splitlines()[0]}") from error
+    if not isinstance(data, dict):
+        raise UsageError(f"{path} is no mapping of names to values")
+    return {str(name): str(value) for name, value in data.items()}
+
+
+def providers(world_of: Iterable[HostName] = ()) -> set[str]:
+    """Those to ask: all that are always asked, and those that a want names."""
+    names = {*provider_names(), *(host.provider for host in world_of)}
+    for name in names:
+        find_provider(name)  # one that is not installed is a mistake, not a silence
+    return names
+
+
+def the_world() -> tuple[Fleet, World]:
+    """All that is live, and the means to reach it."""
+    fleet = Fleet()
+    return fleet, observe(fleet, providers())
+
+
+def make_run(
+    intent: Intent, scope: Scope, hosts: Iterable[HostName] = (), *, ready_timeout: float = 120.0
+) -> Run:
+    return Run(
+        intent,
+        scope,
+        providers(hosts),
+        environ=os.environ,
+        archive=mng_home() / "saved",
+        ready_timeout=ready_timeout,
+    )
+
+
+def pick_agents(world: World, names: Sequence[str]) -> list[AgentName]:
+    return find_agents(world, [parse_address(name) for name in names])
+
+
+def pick_any(world: World, names: Sequence[str]) -> tuple[set[HostName], set[AgentName]]:
+    """The hosts and agents that the names mean."""
+    found = [find_any(world, parse_address(name)) for name in names]
+    hosts = {name for name in found if isinstance(name, HostName)}
+    return hosts, {name for name in found if isinstance(name, AgentName)}
+
+
+def check_reachable(world: World, agent: AgentName) -> None:
+    if why := world.unknown(agent.host):
+        from mng.errors import HostUnreachable
+
+        raise HostUnreachable(f"host {agent.host} is unknown: {why}", hint="mng list")
+
+
+def read_text(path: str) -> str:
+    """A message from a file, or from stdin for `-`. Raises UsageError."""
+    try:
+        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        return data.decode()
+    except OSError as error:
+        raise UsageError(f"can't read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text") from error
+
+
+def check_text(text: str) -> str:
+    """The text as it is typed. Raises UsageError for what a terminal would take for a key."""
+    from mng.model.spec import forbidden, normalise
+
+    normal = normalise(text)
+    if not normal.strip():
+        raise UsageError("the message is empty")
+    if bad := forbidden(normal):
+        raise UsageError(
+            f"the message has the control character {bad}", hint="only newline and tab are text"
+        )
+    return normal
+
+
+def not_found(names: Iterable[str]) -> NotFound:
+    return NotFound(f"not in the file: {', '.join(sorted(names))}", hint="mng config")

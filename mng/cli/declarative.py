@@ -1,0 +1,277 @@
+"""The commands that read a file: up, plan, down, validate, config, schema, init; and export."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from mng.cli.common import load_files, make_run, not_found, pick_any, seconds, the_world
+from mng.cli.drive import Manner, drive
+from mng.cli.options import (
+    Files,
+    Names,
+    NoColor,
+    Output,
+    OutputAs,
+    Progress,
+    ProgressAs,
+    ReadyTimeout,
+    Timeout,
+    Vars,
+    VarsFile,
+    Verbose,
+)  # fmt: skip
+from mng.errors import NotFound, UsageError
+from mng.model.action import Consent, Scope
+from mng.model.name import AgentName, HostName, parse_address
+from mng.model.spec import Desired, Owner
+from mng.model.world import LiveAgent, LiveHost, World
+from mng.reconcile import intent
+
+Recreate = Annotated[
+    list[str] | None,
+    typer.Option("--recreate", metavar="[NAME]", help="Start changed agents anew; alone: all."),
+]
+ReplaceHost = Annotated[
+    list[str] | None,
+    typer.Option("--replace-host", metavar="NAME", help="Save, destroy and make a host anew."),
+]
+Prune = Annotated[bool, typer.Option("--prune", help="Destroy what the file has no more.")]
+Adopt = Annotated[bool, typer.Option("--adopt", help="Take over what was made by hand.")]
+Force = Annotated[bool, typer.Option("--force", help="Also what is protected.")]
+Yes = Annotated[
+    bool, typer.Option("-y", "--yes", envvar="MNG_YES", help="Yes to all that is held.")
+]
+Discard = Annotated[
+    list[str] | None,
+    typer.Option("--discard-work", metavar="HOST", help="Destroy even if its work can't be saved."),
+]
+Messages = Annotated[
+    str | None,
+    typer.Option("--messages", metavar="send|accept", help="Settle the messages that are held."),
+]
+
+
+def _consent(
+    recreate: list[str] | None, replace_host: list[str] | None, prune: bool, adopt: bool,
+    force: bool, yes: bool, messages: str | None, discard: list[str] | None,
+) -> Consent:  # fmt: skip
+    choice: Literal["send", "accept"] | None
+    match messages:
+        case None | "send" | "accept":
+            choice = messages
+        case _:
+            raise UsageError(f"--messages {messages!r}", hint="--messages send|accept")
+    return Consent(
+        recreate=frozenset(recreate or ()), replace_host=frozenset(replace_host or ()),
+        prune=prune, adopt=adopt, force=force, everything=yes,
+        messages=choice or ("send" if yes else None), discard_work=frozenset(discard or ()),
+    )  # fmt: skip
+
+
+def _scope(desired: Desired, names: list[str] | None) -> Scope:
+    """The team's, or only the named agents with what they need."""
+    team = desired.owner.team
+    if not names:
+        return Scope(team)
+    addresses = [parse_address(name) for name in names]
+    agents = {
+        name for name in desired.agents for address in addresses
+        if address.name == name.name and address.host in (None, name.host.name)
+    }  # fmt: skip
+    hosts = {
+        name for name in desired.hosts for address in addresses
+        if address.host is None and address.name == name.name
+    }  # fmt: skip
+    known = {name.name for name in agents} | {name.name for name in hosts}
+    if unknown := {address.name for address in addresses} - known:
+        raise not_found(unknown)
+    agents |= {name for name in desired.agents if name.host in hosts}
+    return Scope(team, frozenset(hosts), frozenset(_with_needs(desired, agents)))
+
+
+def _with_needs(desired: Desired, agents: set[AgentName]) -> set[AgentName]:
+    while True:
+        needed = {key for name in agents for key in desired.agents[name].spec.after}
+        more = {name for name in desired.agents if name.name in needed} - agents
+        if not more:
+            return agents
+        agents = agents | more
+
+
+def up(
+    names: Names = None, file: Files = None, var: Vars = None, vars_file: VarsFile = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Stay until nothing is pending.")] = False,
+    recreate: Recreate = None, replace_host: ReplaceHost = None, prune: Prune = False,
+    adopt: Adopt = False, force: Force = False, yes: Yes = False, messages: Messages = None,
+    discard_work: Discard = None, ready_timeout: ReadyTimeout = "2m", timeout: Timeout = None,
+    output: OutputAs = Output.TABLE, progress: ProgressAs = Progress.AUTO,
+    verbose: Verbose = False, no_color: NoColor = False,
+) -> None:  # fmt: skip
+    """Make what is live agree with the file."""
+    consent = _consent(recreate, replace_host, prune, adopt, force, yes, messages, discard_work)
+    manner = Manner(
+        progress, output is Output.JSON, verbose, no_color, seconds(timeout, "--timeout"), wait
+    )
+    ready = seconds(ready_timeout, "--ready-timeout") or 0.0
+    desired = load_files(file, var, vars_file).desired
+    run = make_run(intent.up(desired), _scope(desired, names), desired.hosts, ready_timeout=ready)
+    raise typer.Exit(drive(run, consent, manner))
+
+
+def plan(
+    names: Names = None, file: Files = None, var: Vars = None, vars_file: VarsFile = None,
+    check: Annotated[bool, typer.Option("--check", help="Exit 3 if anything is to do.")] = False,
+    recreate: Recreate = None, replace_host: ReplaceHost = None, prune: Prune = False,
+    adopt: Adopt = False, force: Force = False, yes: Yes = False, messages: Messages = None,
+    output: OutputAs = Output.TABLE, no_color: NoColor = False, verbose: Verbose = False,
+) -> None:  # fmt: skip
+    """Show what `up` would do, and why."""
+    from mng.cli.view_json import plan_document, print_json
+    from mng.reconcile.text import plan_text
+
+    consent = _consent(recreate, replace_host, prune, adopt, force, yes, messages, None)
+    desired = load_files(file, var, vars_file).desired
+    run = make_run(intent.up(desired), _scope(desired, names), desired.hosts)
+    made = run.plan(consent)
+    if output is Output.JSON:
+        print_json({"schema": "mng.plan/1", **plan_document(made)})
+    else:
+        print(plan_text(made, run.seconds))
+    left = any(made.changes) or made.held
+    raise typer.Exit(1 if made.exit_status == 1 else 3 if check and left else 0)
+
+
+def down(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[TEAM] [NAME]...", help="Without -f: a team.")
+    ] = None,
+    file: Files = None, var: Vars = None, vars_file: VarsFile = None, force: Force = False,
+    discard_work: Discard = None, timeout: Timeout = None, yes: Yes = False,
+    output: OutputAs = Output.TABLE, progress: ProgressAs = Progress.AUTO,
+    verbose: Verbose = False, no_color: NoColor = False,
+) -> None:  # fmt: skip
+    """Destroy the team's agents, save the work, destroy its hosts."""
+    _, world = the_world()
+    owner, rest, hosts = _whose(world, file, var, vars_file, names or [])
+    scope = Scope(owner.team)
+    if rest:
+        mine = World(
+            {k: v for k, v in world.hosts.items() if v.owner.team == owner.team},
+            {k: v for k, v in world.agents.items() if v.owner.team == owner.team},
+        )
+        scope = ending(mine, *pick_any(mine, rest), team=owner.team)
+    consent = Consent(prune=True, force=force, discard_work=frozenset(discard_work or ()))
+    manner = Manner(
+        progress, output is Output.JSON, verbose, no_color, seconds(timeout, "--timeout")
+    )
+    want = intent.without(scope.hosts or (), scope.agents or ()) if rest else intent.down(owner)
+    raise typer.Exit(drive(make_run(want, scope, hosts), consent, manner))
+
+
+def ending(
+    world: World, hosts: set[HostName], agents: set[AgentName], *, team: str | None = None
+) -> Scope:
+    """What goes with these: all agents of a host, and a host with its last agent."""
+    gone = agents | {name for name in world.agents if name.host in hosts}
+    emptied = {
+        name for name in world.hosts
+        if (left := world.agents_on(name)) and all(agent.name in gone for agent in left)
+    }  # fmt: skip
+    return Scope(team, frozenset(hosts | emptied), frozenset(gone))
+
+
+def _whose(
+    world: World, file: list[Path] | None, var: list[str] | None, vars_file: Path | None,
+    names: list[str],
+) -> tuple[Owner, list[str], list[HostName]]:  # fmt: skip
+    """The team that is meant, the names that are left, and the hosts that the file names."""
+    from mng.config.load import discover
+
+    owners = {thing.owner.team: thing.owner for thing in _things(world) if not thing.owner.adhoc}
+    if not file and names and names[0] in owners:
+        return owners[names[0]], names[1:], []
+    if file or discover(Path.cwd()):
+        desired = load_files(file, var, vars_file).desired
+        return desired.owner, names, list(desired.hosts)
+    here = [owner for owner in owners.values() if Path(owner.file).parent == Path.cwd()]
+    if len(here) == 1:
+        return here[0], names, []
+    if names:
+        raise NotFound(f"no team named {names[0]!r}", hint=f"the teams: {_list(owners)}")
+    raise UsageError("which team?", hint=f"mng down TEAM; the teams: {_list(owners)}")
+
+
+def _things(world: World) -> list[LiveHost | LiveAgent]:
+    return [*world.hosts.values(), *world.agents.values()]
+
+
+def _list(owners: dict[str, Owner]) -> str:
+    return ", ".join(sorted(owners)) or "none is up"
+
+
+def validate(file: Files = None, var: Vars = None, vars_file: VarsFile = None) -> None:
+    """Check a file; every fault is shown."""
+    loaded = load_files(file, var, vars_file)
+    desired = loaded.desired
+    print(f"{desired.file}: {len(desired.hosts)} hosts, {len(desired.agents)} agents, no fault")
+
+
+def config(
+    file: Files = None, var: Vars = None, vars_file: VarsFile = None,
+    explain: Annotated[
+        str | None, typer.Option("--explain", metavar="PATH", help="Which line set a value.")
+    ] = None,
+) -> None:  # fmt: skip
+    """Show the file as resolved."""
+    from mng.config import explain as resolved
+
+    loaded = load_files(file, var, vars_file)
+    if explain:
+        print(resolved.explain(loaded, explain))
+    else:
+        print(resolved.resolved_yaml(loaded), end="")
+
+
+def schema() -> None:
+    """Print the JSON Schema of the file."""
+    from mng.cli.view_json import print_json
+    from mng.config.schema import json_schema
+
+    print_json(json_schema())
+
+
+def init(
+    force: Annotated[bool, typer.Option("--force", help="Overwrite mng.yaml.")] = False,
+) -> None:
+    """Write a commented mng.yaml for this repository."""
+    from mng.config.starter import starter
+
+    path = Path("mng.yaml")
+    try:
+        with path.open("w" if force else "x") as out:
+            out.write(starter(Path.cwd().name))
+    except FileExistsError as error:
+        raise UsageError("mng.yaml exists", hint="mng init --force") from error
+    except OSError as error:
+        raise UsageError(f"can't write mng.yaml: {error.strerror}") from error
+    print("wrote mng.yaml; next: mng plan", file=sys.stderr)
+
+
+def export(
+    team: Annotated[str | None, typer.Argument(help="Default: the only team.")] = None,
+) -> None:
+    """Print what is live as a file whose plan is empty."""
+    from mng.cli.export import export_text
+
+    fleet, world = the_world()
+    teams = sorted({thing.owner.team for thing in _things(world)})
+    if team is None and len(teams) == 1:
+        team = teams[0]
+    if team is None or team not in teams:
+        found = f"no team named {team!r}" if team else "which team?"
+        raise NotFound(found, hint=f"the teams: {', '.join(teams) or 'none is up'}")
+    print(export_text(fleet, world, team), end="")

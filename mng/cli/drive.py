@@ -1,0 +1,214 @@
+"""Carries a Run to its end: shows, asks, applies, and folds everything into an exit status."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mng.cli.options import Progress
+from mng.cli.view import Paint, PlainView, View
+from mng.cli.view_json import JsonView
+from mng.engine.run import Run
+from mng.model.action import Consent, Held, Plan
+from mng.model.event import Converged, Event, Finished, Observed, Planned, Result
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Manner:
+    """How a command talks. timeout: seconds for the whole command, None for no end."""
+
+    progress: Progress = Progress.AUTO
+    json: bool = False
+    verbose: bool = False
+    no_color: bool = False
+    timeout: float | None = None
+    wait: bool = False
+
+    def view(self) -> View:
+        if self.json or self.progress is Progress.JSON:
+            return JsonView()
+        paint = Paint(sys.stderr, never=self.no_color)
+        terminal = self.progress is Progress.AUTO and sys.stderr.isatty()
+        if self.progress is Progress.TTY or terminal:
+            from mng.cli.view_rich import RichView
+
+            return RichView(paint, verbose=self.verbose)
+        if self.progress is Progress.QUIET:
+            return Quiet(paint)
+        return PlainView(paint, verbose=self.verbose)
+
+
+class Quiet(PlainView):
+    """Failures alone."""
+
+    def lines(self, event: Event) -> list[str]:
+        lines = super().lines(event)
+        held = isinstance(event, Finished) and event.outcome.result is Result.HELD
+        return lines if held or not isinstance(event, Planned | Finished) else []
+
+
+class Tally:
+    """What is left when a run ends: how much was done, and what was not."""
+
+    def __init__(self) -> None:
+        self.done = self.pending = self.held = 0
+        self.status = 0
+        self.interrupted = False
+
+    def read(self, event: Event) -> None:
+        match event:
+            case Planned(plan):
+                self.held, self.pending = len(plan.held), len(plan.pending)
+            case Finished(_, outcome):
+                self.done += outcome.result is Result.DONE
+                self.pending += outcome.result is Result.PENDING
+                self.held += outcome.result is Result.HELD
+            case Converged(status, interrupted):
+                self.status, self.interrupted = status, interrupted
+            case _:
+                pass
+
+
+def drive(run: Run, consent: Consent, manner: Manner) -> int:
+    """Plan, ask, apply, and wait if asked to; the exit status."""
+    view = manner.view()
+    tally = Tally()
+    watched = _Alarm(run, manner.timeout)
+    try:
+        with watched.listening():
+            for event in _events(run, consent, manner, view):
+                tally.read(event)
+                view.show(event)
+    finally:
+        view.close()
+    if watched.timed_out:
+        print(
+            "mng: --timeout has passed; what was begun is finished, run it again", file=sys.stderr
+        )
+        return 124
+    if tally.interrupted:
+        _say_left(run, consent)
+    return tally.status
+
+
+def _events(run: Run, consent: Consent, manner: Manner, view: View) -> Iterator[Event]:
+    yield Observed(run.world, run.seconds)
+    plan = run.plan(consent)
+    run.check(plan)
+    yield Planned(plan, run.seconds)
+    if plan.held and _may_ask(manner):
+        larger = _ask(plan, consent, view)
+        if larger is not None:
+            consent = larger
+            plan = run.plan(consent)
+            yield Planned(plan, run.seconds)
+    for event in run.apply(plan):
+        if isinstance(event, Converged) and manner.wait and not event.interrupted:
+            yield from _wait(run, consent, manner, event)
+            return
+        yield event
+
+
+def _wait(run: Run, consent: Consent, manner: Manner, end: Converged) -> Iterator[Event]:
+    """Apply whatever becomes due, until nothing is pending any more."""
+    while True:
+        run.observe()
+        plan = run.plan(consent)
+        if not any(plan.changes) and plan.pending:
+            following = run.wait_for_change(consent, manner.timeout or float("inf"))
+            if following is None:
+                yield Converged(130, interrupted=True)
+                return
+            plan = following
+        if not any(plan.changes):
+            yield Converged(end.exit_status or plan.exit_status)
+            return
+        yield Planned(plan, run.seconds)
+        for event in run.apply(plan):
+            if isinstance(event, Converged):
+                end = event
+            else:
+                yield event
+        if end.interrupted or end.exit_status:
+            yield end
+            return
+
+
+def _may_ask(manner: Manner) -> bool:
+    return (
+        sys.stdin.isatty()
+        and sys.stderr.isatty()
+        and not manner.json
+        and manner.progress in (Progress.AUTO, Progress.TTY)
+    )
+
+
+def _ask(plan: Plan, consent: Consent, view: View) -> Consent | None:
+    """Ask once for all that is held; the larger consent, or None for no."""
+    view.close()
+    settable = [row for row in plan.held if row.flag.startswith("--")]
+    if not settable:
+        return None
+    print("Do what is held too?", file=sys.stderr)
+    for row in settable:
+        cost = f": {row.loses}" if row.loses else ""
+        print(f"  {row.subject}: {row.because}{cost}", file=sys.stderr)
+    print("[y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        return None
+    messages = "send" if any(_is_message(row) for row in settable) else consent.messages
+    return dataclasses.replace(consent, everything=True, messages=messages)
+
+
+def _is_message(row: Held) -> bool:
+    return row.flag.startswith("--messages")
+
+
+def _say_left(run: Run, consent: Consent) -> None:
+    """After a Ctrl-C: what a further run would still do."""
+    try:
+        run.context.stop.clear()
+        run.observe()
+        left = sum(1 for _ in run.plan(consent).changes)
+    except Exception:
+        left = -1
+    what = f"{left} changes are left" if left > 0 else "nothing is left" if left == 0 else ""
+    print(
+        f"mng: interrupted; {what or 'what was begun is finished'}; run it again", file=sys.stderr
+    )
+
+
+class _Alarm:
+    """Ctrl-C and --timeout both end a run cleanly: running steps end, no other begins."""
+
+    def __init__(self, run: Run, timeout: float | None) -> None:
+        self.run, self.timeout, self.timed_out = run, timeout, False
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        def interrupt(*_: object) -> None:
+            if self.run.context.stop.is_set():
+                os._exit(130)
+            self.run.context.stop.set()
+            print("mng: ending what was begun; once more to stop at once", file=sys.stderr)
+
+        def expire() -> None:
+            self.timed_out = True
+            self.run.context.stop.set()
+
+        before = signal.signal(signal.SIGINT, interrupt)
+        timer = threading.Timer(self.timeout, expire) if self.timeout else None
+        if timer:
+            timer.daemon = True
+            timer.start()
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+            if timer:
+                timer.cancel()

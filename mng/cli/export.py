@@ -1,0 +1,83 @@
+"""What is live as a file whose plan is empty."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from mng.agents import remote
+from mng.engine.fleet import Fleet
+from mng.model.spec import Env, Secret
+from mng.model.world import LiveAgent, LiveHost, World
+
+
+def export_text(fleet: Fleet, world: World, team: str) -> str:
+    """The YAML of a team. Raises HostError if an agent's messages can't be read."""
+    from ruamel.yaml import YAML
+
+    hosts = [host for host in world.hosts.values() if host.owner.team == team]
+    agents = [agent for agent in world.agents.values() if agent.owner.team == team]
+    lived_on = {agent.name.host for agent in agents} - {host.name for host in hosts}
+    document: dict[str, Any] = {"name": "adhoc" if team == "-" else team}
+    document["hosts"] = {host.name.name: _host(host) for host in hosts} | {
+        name.name: {"provider": name.provider, "external": True} for name in sorted(lived_on)
+    }
+    document["agents"] = {agent.name.name: _agent(fleet, world, agent) for agent in agents}
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.width = 100
+    out = io.StringIO()
+    yaml.dump(document, out)
+    return out.getvalue()
+
+
+def _host(host: LiveHost) -> dict[str, Any]:
+    spec = host.spec
+    wanted: dict[str, Any] = {"provider": host.name.provider, "source": spec.source}
+    for name in ("work_dir", "setup", "timeout", "idle_timeout"):
+        if getattr(spec, name) is not None:
+            wanted[name] = getattr(spec, name)
+    if spec.env:
+        wanted["env"] = _env(spec.env)
+    if spec.options:
+        wanted[host.name.provider] = dict(spec.options)
+    return wanted
+
+
+def _agent(fleet: Fleet, world: World, agent: LiveAgent) -> dict[str, Any]:
+    spec = agent.spec
+    wanted: dict[str, Any] = {"host": agent.name.host.name, "type": spec.type}
+    if spec.command is not None:
+        wanted["command"] = spec.command if isinstance(spec.command, str) else list(spec.command)
+    if spec.args:
+        wanted["args"] = list(spec.args)
+    host = world.hosts.get(agent.name.host)
+    inherited = host.spec.env if host else {}
+    own = {key: value for key, value in spec.env.items() if inherited.get(key) != value}
+    if own:
+        wanted["env"] = _env(own)
+    if spec.ready is not None:
+        wanted["ready"] = {"screen": spec.ready}
+    if spec.restart != "on-failure":
+        wanted["restart"] = spec.restart
+    for name in ("protect", "after", "labels"):
+        if value := getattr(spec, name):
+            wanted[name] = dict(value) if isinstance(value, dict) else value
+    if agent.sent:
+        texts = remote.texts(fleet.machine(agent.name.host), agent.name)
+        wanted["messages"] = [_message(sent.key, texts.get(sent.key, "")) for sent in agent.sent]
+    return wanted
+
+
+def _message(key: str, text: str) -> dict[str, Any]:
+    """A key with a dot is the text's own digest; any other was an id."""
+    id_ = {} if "." in key else {"id": key}
+    return {**id_, "text": text, "template": False}
+
+
+def _env(env: Env) -> dict[str, Any]:
+    return {
+        key: {"secret": value.name} if isinstance(value, Secret) else value
+        for key, value in env.items()
+    }

@@ -1,0 +1,234 @@
+"""The commands that edit what is live: create, message, destroy, stop, start."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mng.cli.common import (
+    check_text,
+    make_run,
+    pick_agents,
+    pick_any,
+    read_text,
+    seconds,
+    the_world,
+    variables,
+)  # fmt: skip
+from mng.cli.declarative import Discard, Force, ending
+from mng.cli.drive import Manner, drive
+from mng.cli.options import (
+    NoColor,
+    Output,
+    OutputAs,
+    Progress,
+    ProgressAs,
+    ReadyTimeout,
+    Timeout,
+    Verbose,
+)  # fmt: skip
+from mng.errors import AgentError, NotFound, UsageError
+from mng.model.action import Consent, Scope
+from mng.model.name import AgentName, HostName, parse_address
+from mng.model.spec import (
+    AgentSpec,
+    Env,
+    HostSpec,
+    MessageSpec,
+    Secret,
+    WantedAgent,
+    message_keys,
+)  # fmt: skip
+from mng.model.world import World
+from mng.reconcile import intent
+
+
+def create(
+    address: Annotated[str, typer.Argument(metavar="NAME[@HOST[.PROVIDER]]")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- ARGS]", help="For the agent's program.")
+    ] = None,
+    new_host: Annotated[bool, typer.Option("--new-host", help="Make the host, too.")] = False,
+    type_: Annotated[str, typer.Option("--type", envvar="MNG_TYPE", help="The agent's type.")] = "",
+    command: Annotated[
+        str | None, typer.Option("--command", help="For the type `command`: shell text.")
+    ] = None,
+    message: Annotated[list[str] | None, typer.Option("--message", help="Repeated.")] = None,
+    message_file: Annotated[
+        list[str] | None, typer.Option("--message-file", metavar="FILE", help="- is stdin.")
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option("--env", metavar="K=V|K", help="K alone passes a secret of your environment."),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", metavar="DIR", help="What the host's agents work on.")
+    ] = None,
+    connect: Annotated[bool, typer.Option("--connect", help="Attach when it is ready.")] = False,
+    ready_timeout: ReadyTimeout = "2m", timeout: Timeout = None, output: OutputAs = Output.TABLE,
+    progress: ProgressAs = Progress.AUTO, verbose: Verbose = False, no_color: NoColor = False,
+) -> None:  # fmt: skip
+    """Make one agent. Without --new-host its host must exist."""
+    texts = [check_text(text) for text in message or ()]
+    texts += [check_text(read_text(path)) for path in message_file or ()]
+    kind = type_ or ("command" if command or arguments else "claude")
+    args = tuple(arguments or ())
+    # `--type command -- prog arg` and `-- prog arg` are the command itself.
+    whole: str | tuple[str, ...] | None = command
+    if kind == "command" and command is None:
+        whole, args = args or None, ()
+    spec = AgentSpec(type=kind, command=whole, args=args, env=_env(env))
+    keys = message_keys((None, text) for text in texts)
+    said = tuple(MessageSpec(key, text) for key, text in zip(keys, texts, strict=True))
+    _, world = the_world()
+    name, makes = _place(world, address, new_host=new_host)
+    host = HostSpec(source=_source(source)) if makes else None
+    if not makes and source:
+        raise UsageError("--source is for a new host", hint=f"mng create {address} --new-host")
+    want = intent.create(name, WantedAgent(spec, messages=said), host, new_host=new_host)
+    scope = Scope(None, frozenset({name.host}), frozenset({name}))
+    ready = seconds(ready_timeout, "--ready-timeout") or 0.0
+    run = make_run(want, scope, [name.host], ready_timeout=ready)
+    manner = Manner(
+        progress, output is Output.JSON, verbose, no_color, seconds(timeout, "--timeout")
+    )
+    status = drive(run, Consent(), manner)
+    if connect and status == 0:
+        from mng.cli.reach import attach
+
+        status = attach(run.fleet.machine(name.host), name)
+    raise typer.Exit(status)
+
+
+def _place(world: World, address: str, *, new_host: bool) -> tuple[AgentName, bool]:
+    """Where the agent goes, and whether its host may be made."""
+    parsed = parse_address(address)
+    if parsed.host is None:
+        if parsed.provider:
+            raise UsageError(f"{address!r} names a host", hint=f"mng create AGENT@{address}")
+        return AgentName(HostName("local", "local"), parsed.name), True
+    if new_host or parsed.provider:
+        host = HostName(parsed.provider or "local", parsed.host)
+        return AgentName(host, parsed.name), new_host
+    found = [host for host in world.hosts if host.name == parsed.host]
+    if len(found) == 1:
+        return AgentName(found[0], parsed.name), False
+    if found:
+        names = ", ".join(str(host) for host in sorted(found))
+        raise NotFound(f"host {parsed.host!r} is ambiguous: {names}", hint="write it in full")
+    raise NotFound(f"no host {parsed.host}", hint=f"mng create {address} --new-host")
+
+
+def _source(given: str | None) -> str | None:
+    """The directory named, else the repository that the user stands in, if any."""
+    if given is not None:
+        path = Path(given).expanduser().absolute()
+        if not path.is_dir():
+            raise UsageError(f"--source {given}: no such directory")
+        return str(path)
+    here = Path.cwd()
+    return next((str(path) for path in (here, *here.parents) if (path / ".git").exists()), None)
+
+
+def _env(given: list[str] | None) -> Env:
+    """K=V items as they are; K alone is a secret, passed by name."""
+    env: dict[str, str | Secret] = {}
+    for item in given or ():
+        if "=" in item:
+            env |= variables([item])
+        elif item in os.environ:
+            env[item] = Secret(item)
+        else:
+            raise UsageError(f"{item} is not in the environment", hint=f"export {item}=...")
+    return env
+
+
+def message(
+    words: Annotated[list[str], typer.Argument(metavar="AGENT... [TEXT | -]")],
+    file: Annotated[
+        str | None, typer.Option("-F", "--message-file", metavar="FILE", help="The text's file.")
+    ] = None,
+    id_: Annotated[
+        str | None, typer.Option("--id", help="Deliver once under this id; also of a declared one.")
+    ] = None,
+    timeout: Timeout = None, ready_timeout: ReadyTimeout = "30s", output: OutputAs = Output.TABLE,
+    progress: ProgressAs = Progress.AUTO, verbose: Verbose = False, no_color: NoColor = False,
+) -> None:  # fmt: skip
+    """Deliver a text to agents now, and say what became of it."""
+    if file is None and len(words) < 2:
+        raise UsageError("no text", hint=f"mng message {words[0]} 'TEXT'   or   -F FILE   or   -")
+    names, text = (words, read_text(file)) if file else (words[:-1], words[-1])
+    text = check_text(read_text("-") if text == "-" and not file else text)
+    if id_ is not None and parse_address(id_).host:
+        raise UsageError(f"{id_!r} is not an id", hint="a-z, 0-9 and -")
+    _, world = the_world()
+    agents = pick_agents(world, list(dict.fromkeys(names)))
+    key = id_ or f"adhoc-{secrets.token_hex(6)}"
+    want = intent.message(agents, MessageSpec(key, text, when="now", origin="adhoc"))
+    manner = Manner(
+        progress, output is Output.JSON, verbose, no_color, seconds(timeout, "--timeout")
+    )
+    # A host comes along only if it must be asked; nothing of it is changed.
+    scope = Scope(None, frozenset(), frozenset(agents))
+    ready = seconds(ready_timeout, "--ready-timeout") or 0.0
+    run = make_run(want, scope, [name.host for name in agents], ready_timeout=ready)
+    raise typer.Exit(drive(run, Consent(), manner))
+
+
+def destroy(
+    names: Annotated[list[str], typer.Argument(metavar="AGENT|HOST...")],
+    force: Force = False, discard_work: Discard = None, timeout: Timeout = None,
+    output: OutputAs = Output.TABLE, progress: ProgressAs = Progress.AUTO,
+    verbose: Verbose = False, no_color: NoColor = False,
+) -> None:  # fmt: skip
+    """End agents. A host goes with its last agent, after its work is saved."""
+    _, world = the_world()
+    scope = ending(world, *pick_any(world, names))
+    want = intent.without(scope.hosts or (), scope.agents or ())
+    consent = Consent(prune=True, force=force, discard_work=frozenset(discard_work or ()))
+    manner = Manner(
+        progress, output is Output.JSON, verbose, no_color, seconds(timeout, "--timeout")
+    )
+    run = make_run(want, scope, [name.host for name in scope.agents or ()])
+    raise typer.Exit(drive(run, consent, manner))
+
+
+def _stop_or_start(names: list[str], manner: Manner, *, stop: bool) -> None:
+    _, world = the_world()
+    hosts, agents = pick_any(world, names)
+    agents |= {name for name in world.agents if name.host in hosts}
+    if not agents:
+        raise AgentError(f"no agent on {', '.join(map(str, hosts))}", hint="mng list")
+    scope = Scope(None, frozenset(), frozenset(agents))
+    dead = {name.name for name in agents if not world.agents[name].alive}
+    consent = Consent() if stop else Consent(recreate=frozenset(dead))
+    run = make_run(intent.stopped(agents, stop=stop), scope, [name.host for name in agents])
+    raise typer.Exit(drive(run, consent, manner))
+
+
+def stop(
+    names: Annotated[list[str], typer.Argument(metavar="AGENT|HOST...")],
+    timeout: Timeout = None, output: OutputAs = Output.TABLE,
+    progress: ProgressAs = Progress.AUTO, verbose: Verbose = False, no_color: NoColor = False,
+) -> None:  # fmt: skip
+    """End agents, and keep their files and their conversation."""
+    ends = seconds(timeout, "--timeout")
+    _stop_or_start(
+        names, Manner(progress, output is Output.JSON, verbose, no_color, ends), stop=True
+    )
+
+
+def start(
+    names: Annotated[list[str], typer.Argument(metavar="AGENT|HOST...")],
+    timeout: Timeout = None, output: OutputAs = Output.TABLE,
+    progress: ProgressAs = Progress.AUTO, verbose: Verbose = False, no_color: NoColor = False,
+) -> None:  # fmt: skip
+    """Resume agents that were stopped or have ended."""
+    ends = seconds(timeout, "--timeout")
+    _stop_or_start(
+        names, Manner(progress, output is Output.JSON, verbose, no_color, ends), stop=False
+    )

@@ -1,0 +1,167 @@
+"""The commands that only look: list, doctor."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from mng.cli.common import pick_any, providers
+from mng.cli.options import NoColor, Output, OutputAs
+from mng.cli.view import Paint, ago, columns
+from mng.cli.view_json import list_document, print_json
+from mng.engine.fleet import Fleet
+from mng.engine.observe import observe
+from mng.model.name import HostName
+from mng.model.world import AgentState, HostState, LiveAgent, LiveHost, SentState, World
+
+_ORDER = list(AgentState)  # those that need the user come first
+_COLOURS = {
+    AgentState.BLOCKED: "yellow", AgentState.FAILED: "red", AgentState.UNKNOWN: "red",
+    AgentState.WAITING: "green", AgentState.DONE: "dim", AgentState.STOPPED: "dim",
+}  # fmt: skip
+
+
+def list_(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[AGENT|HOST]...")] = None,
+    output: OutputAs = Output.TABLE,
+    no_color: NoColor = False,
+) -> None:
+    """Show the agents and hosts that are live, those first that need you."""
+    fleet = Fleet()
+    world = observe(fleet, providers())
+    agents, hosts = list(world.agents.values()), list(world.hosts.values())
+    if names:
+        some_hosts, some_agents = pick_any(world, names)
+        agents = [a for a in agents if a.name in some_agents or a.name.host in some_hosts]
+        hosts = [h for h in hosts if h.name in some_hosts | {a.name.host for a in agents}]
+    agents.sort(key=lambda agent: (_ORDER.index(agent.state), agent.name))
+    hosts.sort(key=lambda host: host.name)
+    match output:
+        case Output.JSON:
+            print_json(list_document(world, agents, hosts))
+        case Output.YAML:
+            _print_yaml(list_document(world, agents, hosts))
+        case Output.NAME:
+            print("".join(f"{agent.name}\n" for agent in agents), end="")
+        case Output.TABLE | Output.WIDE:
+            work = _work(fleet, world, hosts) if output is Output.WIDE else {}
+            _print_table(world, agents, hosts, work, Paint(sys.stdout, never=no_color))
+    for name, why in world.silent.items():
+        print(f"mng: provider {name} can't be asked: {why}", file=sys.stderr)
+    asked = {agent.name.host for agent in agents} | {host.name for host in hosts}
+    raise typer.Exit(1 if names and asked & set(world.unreachable) else 0)
+
+
+def _print_table(
+    world: World, agents: list[LiveAgent], hosts: list[LiveHost],
+    work: dict[HostName, tuple[str, str]], paint: Paint,
+) -> None:  # fmt: skip
+    wide = bool(work)
+    if not agents and not hosts:
+        print("no agents; mng up, or mng create NAME", file=sys.stderr)
+        return
+    head = ["NAME", "STATE", "HOST", "PROVIDER", "HOST-STATE"]
+    head += ["TEAM", "TYPE", "WHY", "SINCE", "MESSAGES", "BRANCH", "DIRTY", "AGE"] if wide else []
+    rows = [_row(world, agent, work) for agent in agents]
+    lived_on = {agent.name.host for agent in agents}
+    for host in hosts:
+        if host.name not in lived_on:
+            row = ["-", "-", host.name.name, host.name.provider, str(host.state)]
+            branch, dirty = work.get(host.name, ("", ""))
+            more = [host.owner.team, "", host.reason, "", "", branch, dirty, ago(host.created)]
+            rows.append(row + (more if wide else []))
+    lines = columns([head, *rows])
+    print(lines[0])
+    for agent, line in zip(agents, lines[1:], strict=False):
+        state = str(agent.state)
+        painted = paint(_COLOURS[agent.state], state) if agent.state in _COLOURS else state
+        print(line.replace(state, painted, 1) if paint.on else line)
+    print("".join(f"{line}\n" for line in lines[1 + len(agents) :]), end="")
+
+
+def _row(world: World, agent: LiveAgent, work: dict[HostName, tuple[str, str]]) -> list[str]:
+    host = world.hosts.get(agent.name.host)
+    state = str(host.state) if host else str(HostState.UNKNOWN)
+    name = agent.name
+    row = [name.name, str(agent.state), name.host.name, name.host.provider, state]
+    if not work:
+        return row
+    said = sum(s.state not in (SentState.BEGUN, SentState.UNCERTAIN) for s in agent.sent)
+    branch, dirty = work.get(name.host, ("", ""))
+    return [
+        *row, agent.owner.team, agent.spec.type, agent.reason, ago(agent.since),
+        f"{said}/{len(agent.sent)}", branch, dirty, ago(agent.created),
+    ]  # fmt: skip
+
+
+def _work(fleet: Fleet, world: World, hosts: list[LiveHost]) -> dict[HostName, tuple[str, str]]:
+    """Branch and number of uncommitted files of each host's tree."""
+    from mng.engine.threads import at_once
+    from mng.errors import MngError
+    from mng.work.save import summary
+
+    def ask(host: LiveHost) -> tuple[HostName, tuple[str, str]]:
+        if host.name in world.unreachable:
+            return host.name, ("?", "?")
+        try:
+            state = summary(fleet.machine(host.name))
+        except MngError:
+            return host.name, ("?", "?")
+        return host.name, (state.branch, str(state.dirty))
+
+    return dict(at_once(ask, hosts))
+
+
+def _print_yaml(document: dict[str, object]) -> None:
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.dump(document, sys.stdout)
+
+
+def doctor() -> None:
+    """Check what mng needs on this machine, and say what fixes what is missing."""
+    from mng.hosts.local import mng_home
+
+    bad = 0
+    for program, flag, least in (("tmux", "-V", (3, 2)), ("git", "--version", (2, 30))):
+        version = _version(program, flag)
+        fine = version is not None and version >= least
+        bad += not fine
+        found = ".".join(map(str, version)) if version else "missing"
+        fix = f"apt install {program}   or   brew install {program}"
+        want = ".".join(map(str, least))
+        print(
+            f"{'ok ' if fine else 'BAD'} {program} {found}"
+            + (f" (needs {want}): {fix}" if not fine else "")
+        )
+    for program, use in (("claude", "agents of type claude"), ("codex", "agents of type codex")):
+        there = shutil.which(program)
+        print(
+            f"{'ok ' if there else '-  '} {program}" + ("" if there else f" is not here: no {use}")
+        )
+    home = mng_home()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        (home / ".probe").touch()
+        (home / ".probe").unlink()
+        print(f"ok  {home} can be written")
+    except OSError as error:
+        bad += 1
+        print(f"BAD {home}: {error.strerror}: export MNG_HOME=DIRECTORY")
+    raise typer.Exit(1 if bad else 0)
+
+
+def _version(program: str, flag: str) -> tuple[int, ...] | None:
+    import re
+
+    if not shutil.which(program):
+        return None
+    said = subprocess.run([program, flag], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"(\d+)\.(\d+)", said)
+    return tuple(map(int, found.groups())) if found else (0,)

@@ -1,0 +1,172 @@
+"""The commands that reach into an agent: connect, exec, logs, wait, messages."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from mng.agents import remote
+from mng.agents.sight import glance
+from mng.cli.common import check_reachable, pick_agents, pick_any, seconds, the_world
+from mng.cli.options import Agent, Agents, Output, OutputAs, Timeout
+from mng.cli.view import ago, columns
+from mng.engine.fleet import Fleet
+from mng.engine.follow import follow, wait_for
+from mng.errors import AgentError, CannotRun, HostError, UsageError
+from mng.hosts.process import joined
+from mng.model.name import AgentName, HostName
+from mng.model.transport import Machine
+from mng.model.world import AgentState, World
+
+ExecArguments = Annotated[
+    list[str], typer.Argument(metavar="COMMAND | -- ARGV...", help="One word is shell text.")
+]
+
+
+def attach(machine: Machine, name: AgentName) -> int:
+    """Hand the terminal to an agent's session; the status of the attachment."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("connect needs a terminal", hint=f"mng logs {name}")
+    argv = ["sh", "-c", remote.script("attach"), "mng", machine.home, machine.mark, name.name]
+    return machine.transport.attach(argv)
+
+
+def connect(agent: Agent) -> None:
+    """Attach this terminal to an agent. Ctrl+b d detaches."""
+    fleet, world = the_world()
+    (name,) = pick_agents(world, [agent])
+    check_reachable(world, name)
+    live = world.agents[name]
+    if live.state is AgentState.STOPPED or live.reason == "its session vanished":
+        raise AgentError(f"{name} is {live.state}: {live.reason}", hint=f"mng start {name}")
+    raise typer.Exit(attach(fleet.machine(name.host), name))
+
+
+def exec_(
+    name: Annotated[str, typer.Argument(metavar="AGENT|HOST")],
+    words: ExecArguments,
+    timeout: Timeout = None,
+) -> None:
+    """Run a command in an agent's work tree, with its environment."""
+    fleet, world = the_world()
+    hosts, agents = pick_any(world, [name])
+    host = next(iter(hosts)) if hosts else next(iter(agents)).host
+    if why := world.unknown(host):
+        raise CannotRun(f"host {host} is unknown: {why}", hint="mng list")
+    argv = ["sh", "-c", words[0]] if len(words) == 1 else list(words)
+    status = _run(fleet.machine(host), world, host, agents, argv, seconds(timeout, "--timeout"))
+    raise typer.Exit(status)
+
+
+def _run(
+    machine: Machine, world: World, host: HostName, agents: set[AgentName], argv: list[str],
+    timeout: float | None,
+) -> int:  # fmt: skip
+    import os
+
+    env = world.hosts[host].spec.env
+    plain: dict[str, str] = {"MNG_HOST": host.name, "MNG_TEAM": world.hosts[host].owner.team}
+    for agent in agents:
+        env = world.agents[agent].spec.env
+        plain["MNG_AGENT"] = agent.name
+        plain["MNG_TEAM"] = world.agents[agent].owner.team
+        plain["MNG_AGENT_DIR"] = f"{machine.home}/agents/{agent.name}"
+    plain |= {key: value for key, value in env.items() if isinstance(value, str)}
+    secret = remote.resolve(env, os.environ)
+    settings = [f"{key}={value}" for key, value in plain.items()]
+    script = ["sh", "-c", remote.script("exec"), "mng", machine.home, machine.mark]
+    whole = [*script, machine.work_dir, "1" if secret else "0", "env", *settings, *argv]
+    stdin = sys.stdin.buffer
+    if secret:
+        stdin = joined(remote.exports(secret).encode() + b"\n", stdin)
+    try:
+        done = machine.transport.run(
+            whole, stdin=stdin, stdout=sys.stdout.buffer, stderr=sys.stderr.buffer, timeout=timeout
+        )
+    except HostError as error:
+        if timeout is not None:
+            raise SystemExit(124) from error
+        raise
+    return 128 - done.status if done.status < 0 else done.status
+
+
+def logs(
+    agents: Agents,
+    follow_: Annotated[bool, typer.Option("-f", "--follow", help="Go on as it prints.")] = False,
+    tail: Annotated[int, typer.Option("-n", "--tail", help="How many last lines.")] = 1000,
+) -> None:
+    """What agents printed, also after they ended."""
+    fleet, world = the_world()
+    names = pick_agents(world, agents)
+    for name in names:
+        check_reachable(world, name)
+    many = len(names) > 1
+
+    def show(name: AgentName, line: str) -> None:
+        print(f"{name}  {line}" if many else line, flush=follow_)
+
+    for name in names:
+        printed = remote.logs(fleet.machine(name.host), name, tail)
+        for line in printed.decode("utf-8", "replace").splitlines():
+            show(name, line)
+    if follow_:
+        follow(fleet, names, show)
+
+
+def wait(
+    agents: Agents,
+    for_: Annotated[
+        str, typer.Option("--for", metavar="ready|idle|done|blocked|delivered", help="Until when.")
+    ] = "idle",
+    any_: Annotated[bool, typer.Option("--any", help="The first one is enough.")] = False,
+    timeout: Timeout = None,
+) -> None:
+    """Wait until agents are in a state; for scripts."""
+    fleet, world = the_world()
+    names = pick_agents(world, agents)
+    for name in names:
+        check_reachable(world, name)
+    ends = seconds(timeout, "--timeout")
+    for agent in wait_for(fleet, names, for_, any_one=any_, timeout=ends):
+        print(f"{agent.name} {agent.state} {agent.reason}")
+
+
+def messages(agent: Agent, output: OutputAs = Output.TABLE) -> None:
+    """The ledger of an agent: what it was sent, and what became of it."""
+    fleet, world = the_world()
+    (name,) = pick_agents(world, [agent])
+    check_reachable(world, name)
+    rows = _ledger(fleet, world, name)
+    if output is Output.JSON:
+        from mng.cli.view_json import print_json
+
+        print_json({"schema": "mng.messages/1", "agent": str(name), "messages": rows})
+        return
+    cells = [
+        [str(n), str(row["state"]), ago(int(str(row["at"]))), str(row["from"]), str(row["id"]),
+         _short(str(row["text"]))]
+        for n, row in enumerate(rows, 1)
+    ]  # fmt: skip
+    print("\n".join(columns([["#", "STATE", "AGE", "FROM", "ID", "TEXT"], *cells])))
+
+
+def _ledger(fleet: Fleet, world: World, name: AgentName) -> list[dict[str, object]]:
+    from mng.agents.sight import Journal
+
+    machine = fleet.machine(name.host)
+    texts = remote.texts(machine, name)
+    journal = Journal(glance(machine).files.get(name.name, {}).get("journal", []))
+    return [
+        {
+            "id": sent.key, "state": str(sent.state), "from": sent.origin,
+            "at": journal.times.get(sent.key, 0), "text": texts.get(sent.key, ""),
+        }
+        for sent in world.agents[name].sent
+    ]  # fmt: skip
+
+
+def _short(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= 60 else flat[:57] + "..."

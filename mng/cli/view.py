@@ -1,0 +1,163 @@
+"""What a person reads: events as lines, tables, and errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from typing import Protocol, TextIO
+
+from mng.model.action import (
+    AwaitAgent,
+    CreateHost,
+    DestroyAgent,
+    DestroyHost,
+    RecordMessages,
+    RenameAgent,
+    SendMessage,
+    StartAgent,
+    Step,
+    StopAgent,
+    SweepHost,
+    UpdateAgent,
+    UpdateHost,
+)  # fmt: skip
+from mng.model.event import (
+    Converged,
+    Event,
+    Failed,
+    Finished,
+    Observed,
+    Planned,
+    Progress,
+    Result,
+    Skipped,
+    Started,
+)  # fmt: skip
+from mng.reconcile.builder import subject_of
+from mng.reconcile.text import plan_text
+
+_COLOURS = {"green": "32", "red": "31", "yellow": "33", "dim": "2", "bold": "1"}
+
+
+class View(Protocol):
+    """A reader of events."""
+
+    def show(self, event: Event) -> None: ...
+    def close(self) -> None: ...
+
+
+class Paint:
+    """Colour for a terminal that wants it, nothing for all else. Source: no-color.org."""
+
+    def __init__(self, stream: TextIO, *, never: bool = False) -> None:
+        self.on = stream.isatty() and not never and not os.environ.get("NO_COLOR")
+
+    def __call__(self, colour: str, text: str) -> str:
+        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if self.on and text else text
+
+
+def done_words(step: Step) -> str:
+    """A step in the past tense, for the line that says it is done."""
+    action = step.action
+    subject = str(subject_of(action))
+    match action:
+        case CreateHost():
+            return f"host {subject} created"
+        case DestroyHost():
+            return f"host {subject} destroyed"
+        case UpdateHost() | UpdateAgent():
+            return f"{subject} updated: {step.because}"
+        case SweepHost():
+            return f"host {subject} swept"
+        case StartAgent(replaces=replaces):
+            return f"{subject} {'restarted' if replaces else 'started'}"
+        case StopAgent():
+            return f"{subject} stopped"
+        case DestroyAgent():
+            return f"{subject} destroyed"
+        case RenameAgent(new=new):
+            return f"{subject} renamed to {new}"
+        case RecordMessages():
+            return f"{step.because} for {subject}"
+        case SendMessage():
+            return f"{step.because} to {subject}"
+        case AwaitAgent(condition=condition):
+            return f"{subject} {condition}"
+
+
+class PlainView:
+    """A line for each thing that ended, on stderr. Waiting is shown only if it matters."""
+
+    def __init__(self, paint: Paint, *, verbose: bool = False, out: TextIO | None = None) -> None:
+        self.paint, self.verbose, self.out = paint, verbose, out or sys.stderr
+
+    def show(self, event: Event) -> None:
+        for line in self.lines(event):
+            print(line, file=self.out, flush=True)
+
+    def close(self) -> None:
+        pass
+
+    def lines(self, event: Event) -> list[str]:
+        match event:
+            case Planned(plan, seconds):
+                return plan_text(plan, seconds).split("\n")
+            case Started(step) if self.verbose:
+                return [self.paint("dim", f"· {done_words(step)} ...")]
+            case Progress(step, words) if self.verbose:
+                return [self.paint("dim", f"  {subject_of(step.action)}: {words}")]
+            case Finished():
+                return self._finished(event)
+            case Failed(step, words, hint, _):
+                lines = [self.paint("red", f"✗ {subject_of(step.action)}: {words}")]
+                return [*lines, f"  try: {hint}"] if hint else lines
+            case Skipped(step, because):
+                return [self.paint("dim", f"- {subject_of(step.action)}: skipped, {because}")]
+            case Observed() | Started() | Progress() | Converged():
+                return []
+
+    def _finished(self, event: Finished) -> list[str]:
+        step, outcome = event.step, event.outcome
+        words = done_words(step)
+        took = f" ({event.seconds:.1f}s)" if event.seconds >= 0.05 else ""
+        more = f": {outcome.words}" if outcome.words else ""
+        match outcome.result:
+            case Result.DONE | Result.ALREADY if isinstance(step.action, AwaitAgent):
+                return []
+            case Result.DONE:
+                return [self.paint("green", "✓ ") + words + more + self.paint("dim", took)]
+            case Result.ALREADY:
+                return [self.paint("dim", f"= {words}{more}")]
+            case Result.PENDING:
+                return [self.paint("yellow", f". {_not_yet(step)} pending{more}")]
+            case Result.HELD:
+                return [self.paint("yellow", f"! {_not_yet(step)} held{more}")]
+
+
+def _not_yet(step: Step) -> str:
+    subject = str(subject_of(step.action))
+    return f"{subject} {step.because}".strip() if isinstance(step.action, SendMessage) else subject
+
+
+def columns(rows: Sequence[Sequence[str]], *, gap: int = 3) -> list[str]:
+    """Rows in columns as wide as their cells."""
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))] if rows else []
+    return [
+        (" " * gap)
+        .join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        .rstrip()
+        for row in rows
+    ]
+
+
+def ago(since: int, now: float | None = None) -> str:
+    """`12s`, `5m`, `3h`, `2d` since then."""
+    if not since:
+        return ""
+    seconds = max(0, int((now or time.time()) - since))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"

@@ -1,0 +1,36 @@
+"""The machines within reach of one command."""
+
+from __future__ import annotations
+
+import threading
+
+from mng.hosts.provider import Provider, find_provider
+from mng.model.name import HostName
+from mng.model.transport import Machine
+from mng.model.world import LiveHost
+
+
+class Fleet:
+    """Every host that was found or made, and how to reach it. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[HostName, LiveHost] = {}
+        self._machines: dict[HostName, Machine] = {}
+        self._lock = threading.Lock()
+
+    def provider(self, name: str) -> Provider:
+        return find_provider(name)
+
+    def add(self, host: LiveHost) -> Machine:
+        machine = self.provider(host.name.provider).reach(host)
+        with self._lock:
+            self._hosts[host.name], self._machines[host.name] = host, machine
+        return machine
+
+    def host(self, name: HostName) -> LiveHost:
+        with self._lock:
+            return self._hosts[name]
+
+    def machine(self, name: HostName) -> Machine:
+        with self._lock:
+            return self._machines[name]

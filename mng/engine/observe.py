@@ -1,0 +1,119 @@
+"""Observe: every provider at once, then every host at once, into one World."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from mng.agents.kind import find_kind
+from mng.agents.sight import foreign_agents, glance, live_agents, live_host, look
+from mng.engine.fleet import Fleet
+from mng.engine.threads import at_once
+from mng.errors import MngError
+from mng.hosts.provider import Foreign
+from mng.model.name import AgentName, HostName
+from mng.model.world import AgentState, HostState, LiveAgent, LiveHost, World
+from mng.work.save import summary
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What one host, or one provider, added to the world."""
+
+    hosts: list[LiveHost] = field(default_factory=list)
+    agents: list[LiveAgent] = field(default_factory=list)
+    unreachable: dict[HostName, str] = field(default_factory=dict)
+    silent: dict[str, str] = field(default_factory=dict)
+    foreign_hosts: list[HostName] = field(default_factory=list)
+    foreign_agents: list[AgentName] = field(default_factory=list)
+
+
+def observe(fleet: Fleet, providers: Iterable[str]) -> World:
+    """Everything that is live. What doesn't answer is unknown, and fails nothing else."""
+
+    def ask(name: str) -> _Seen:
+        seen = _Seen()
+        try:
+            for found in fleet.provider(name).find():
+                if isinstance(found, Foreign):
+                    seen.foreign_hosts.append(found.name)
+                else:
+                    seen.hosts.append(found)
+        except MngError as error:
+            seen.silent[name] = str(error)
+        return seen
+
+    asked = at_once(ask, sorted(set(providers)))
+    found = [host for seen in asked for host in seen.hosts]
+    return _merge([*asked, *at_once(lambda host: _see(fleet, host), found)])
+
+
+def _see(fleet: Fleet, found: LiveHost) -> _Seen:
+    seen = _Seen()
+    if found.state is HostState.UNKNOWN:
+        seen.hosts, seen.unreachable = [found], {found.name: found.reason}
+        return seen
+    machine = fleet.add(found)
+    try:
+        view = look(machine)
+        host = live_host(found, view)
+        agents = list(live_agents(host, view))
+        if looking := [agent.name.name for agent in agents if _looks(agent)]:
+            # Only those whose state depends on their screen cost a second trip.
+            view = look(machine, looking)
+            agents = list(live_agents(host, view))
+        seen.foreign_agents = list(foreign_agents(host, view))
+    except MngError as error:
+        return _unreachable(fleet, found, str(error))
+    fleet.add(host)
+    seen.hosts, seen.agents = [host], agents
+    return seen
+
+
+def _looks(agent: LiveAgent) -> bool:
+    return agent.alive and find_kind(agent.spec.type).looks(agent.spec)
+
+
+def _unreachable(fleet: Fleet, found: LiveHost, reason: str) -> _Seen:
+    """The host and those of its agents that its disk tells of, all of them unknown."""
+    seen = _Seen(unreachable={found.name: reason})
+    seen.hosts = [dataclasses.replace(found, state=HostState.UNKNOWN, reason=reason)]
+    try:
+        view = glance(fleet.machine(found.name))
+    except MngError:
+        return seen
+    seen.agents = [
+        dataclasses.replace(agent, state=AgentState.UNKNOWN, reason=reason)
+        for agent in live_agents(live_host(found, view), view)
+    ]
+    return seen
+
+
+def _merge(parts: Collection[_Seen]) -> World:
+    unreachable = {name: why for part in parts for name, why in part.unreachable.items()}
+    hosts = {host.name: host for part in parts for host in part.hosts}
+    return World(
+        hosts=hosts,
+        agents={agent.name: agent for part in parts for agent in part.agents},
+        unreachable=unreachable,
+        silent={name: why for part in parts for name, why in part.silent.items()},
+        foreign_hosts=frozenset(name for part in parts for name in part.foreign_hosts),
+        foreign_agents=frozenset(name for part in parts for name in part.foreign_agents),
+    )
+
+
+def with_unsaved(fleet: Fleet, world: World, hosts: Collection[HostName]) -> World:
+    """The world with what each of these hosts holds that its source doesn't, in words."""
+
+    def ask(name: HostName) -> tuple[HostName, str]:
+        try:
+            state = summary(fleet.machine(name))
+        except MngError as error:
+            return name, f"unsaved work unknown: {error}"
+        parts = [f"{state.dirty} uncommitted files"] if state.dirty else []
+        parts += [f"{state.ahead} new commits"] if state.ahead else []
+        return name, " and ".join(parts) + (", saved first" if parts else "")
+
+    known = [name for name in hosts if name in world.hosts and name not in world.unreachable]
+    return dataclasses.replace(world, unsaved=dict(at_once(ask, known)))

@@ -1,0 +1,197 @@
+"""One short function for each action. They act and report; the plan has decided."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import time
+from collections.abc import Callable
+from typing import assert_never
+
+from mng.agents import remote
+from mng.agents.kind import find_kind
+from mng.agents.sight import live_agents, look
+from mng.engine.context import Context
+from mng.engine.talk import await_agent, send
+from mng.errors import AgentError, HostError, SaveFailed
+from mng.hosts.local import record_text
+from mng.model.action import (
+    Action,
+    AwaitAgent,
+    CreateHost,
+    DestroyAgent,
+    DestroyHost,
+    RecordMessages,
+    RenameAgent,
+    SendMessage,
+    StartAgent,
+    StopAgent,
+    SweepHost,
+    UpdateAgent,
+    UpdateHost,
+)  # fmt: skip
+from mng.model.event import Outcome, Result
+from mng.model.name import AgentName
+from mng.model.spec import HostSpec, Owner
+from mng.model.world import HostState, LiveHost
+from mng.work.inward import bring_in
+from mng.work.save import Saved, save
+from mng.work.setup import run_setup
+
+Say = Callable[[str], None]
+
+
+def perform(action: Action, context: Context, say: Say) -> Outcome:
+    """Carry out one action. Raises MngError when it failed; a thing that is already so is fine."""
+    match action:
+        case AwaitAgent():
+            return await_agent(action, context)
+        case SendMessage():
+            return send(action, context)
+    with context.slot():
+        match action:
+            case CreateHost():
+                return _create_host(action, context, say)
+            case UpdateHost():
+                return _update_host(action, context)
+            case SweepHost(name, _, leftovers):
+                remote.call(context.machine(name), "sweep", *leftovers)
+                return Outcome()
+            case DestroyHost():
+                return _destroy_host(action, context, say)
+            case StartAgent():
+                return _start(action, context)
+            case UpdateAgent(name, incarnation, spec, owner):
+                machine = context.machine(name.host)
+                remote.update(machine, name, incarnation, spec, owner, int(time.time()))
+                return Outcome()
+            case RenameAgent(name, new, incarnation):
+                remote.call(context.machine(name.host), "rename", name.name, new, incarnation)
+                context.incarnations[AgentName(name.host, new)] = incarnation
+                return Outcome()
+            case StopAgent(name, incarnation):
+                remote.call(context.machine(name.host), "stop", name.name, incarnation, "stop")
+                return Outcome()
+            case DestroyAgent(name, incarnation):
+                remote.call(context.machine(name.host), "stop", name.name, incarnation, "destroy")
+                return Outcome()
+            case RecordMessages(name, incarnation, messages):
+                keys = [message.key for message in messages]
+                remote.call(context.machine(name.host), "record", name.name, incarnation, *keys)
+                return Outcome()
+            case _:
+                assert_never(action)
+
+
+def _create_host(action: CreateHost, context: Context, say: Say) -> Outcome:
+    """Every part is idempotent and raced safely, so that an interrupted one is finished later."""
+    host = context.fleet.provider(action.name.provider).create(
+        action.name, action.spec, action.owner, say
+    )
+    if host.owner.team != action.owner.team:
+        raise HostError(
+            f"host {host.name} belongs to team {host.owner.team}", hint="choose another name"
+        )
+    machine = context.fleet.add(host)
+    if host.spec != action.spec:
+        host = _record(host, action.spec, action.owner, context)
+    remote.call(machine, "reopen")
+    bring_in(machine, action.spec.source, say=say)
+    if action.spec.setup:
+        env = {key: value for key, value in action.spec.env.items() if isinstance(value, str)}
+        env |= remote.resolve(action.spec.env, context.environ)
+        run_setup(machine, action.spec.setup, env, say=say)
+    context.fleet.add(dataclasses.replace(host, state=HostState.RUNNING, unfinished=""))
+    return Outcome()
+
+
+def _record(host: LiveHost, spec: HostSpec, owner: Owner, context: Context) -> LiveHost:
+    from mng import __version__
+
+    text = record_text(host.name, host.mark, spec, owner, host.created, __version__)
+    remote.call(context.machine(host.name), "put", "host.json", stdin=text.encode())
+    updated = dataclasses.replace(host, spec=spec, owner=owner)
+    context.fleet.add(updated)
+    return updated
+
+
+def _update_host(action: UpdateHost, context: Context) -> Outcome:
+    _record(context.fleet.host(action.name), action.spec, action.owner, context)
+    return Outcome()
+
+
+def _destroy_host(action: DestroyHost, context: Context, say: Say) -> Outcome:
+    """Close, save, verify, end. If the work can't be saved, the host stays and is opened again."""
+    name, machine = action.name, context.machine(action.name)
+    said = remote.call(machine, "close")
+    if said != "closed":
+        raise HostError(f"host {name} is in use again: {said}", hint="run it again")
+    words = "its work was discarded"
+    try:
+        saved = save(machine, name, action.spec.source, context.archive, now=context.now(), say=say)
+        words = _saved_words(saved)
+    except SaveFailed as error:
+        if not action.discard_work:
+            remote.call(machine, "reopen")
+            hint = error.hint or f"or give the work up: --discard-work {name.name}"
+            raise SaveFailed(f"{error}; host {name} stays", hint=hint) from error
+    context.fleet.provider(name.provider).destroy(name, action.mark)
+    return Outcome(Result.DONE, words)
+
+
+def _saved_words(saved: Saved) -> str:
+    if not saved.refs and not saved.dirty:
+        return saved.place
+    return f"{saved.commits} commits and {saved.dirty} files saved to {saved.place}"
+
+
+def _start(action: StartAgent, context: Context) -> Outcome:
+    name = action.name
+    machine = context.machine(name.host)
+    want = remote.Start(
+        name,
+        action.spec,
+        action.owner,
+        incarnation=secrets.token_hex(4),
+        launch=find_kind(action.spec.type).launch(action.spec, resume=action.resume),
+        replaces=action.replaces,
+        carried=action.carried,
+        secrets=remote.resolve(action.spec.env, context.environ),
+    )
+    word, rest = remote.start(machine, want, int(time.time()))
+    if word == "started":
+        context.incarnations[name] = want.incarnation
+        return Outcome(Result.DONE, "resumed" if action.resume else "")
+    return _adopt(action, context, rest)
+
+
+def _adopt(action: StartAgent, context: Context, incarnation: str) -> Outcome:
+    """Another mng was faster. That is fine if it made the same thing."""
+    host = context.fleet.host(action.name.host)
+    agents = live_agents(host, look(context.machine(host.name)))
+    there = next((agent for agent in agents if agent.name == action.name), None)
+    if there is None or there.incarnation != incarnation:
+        raise AgentError(
+            f"a session {action.name.name} is there that mng did not make", hint="mng list"
+        )
+    if there.spec != action.spec or there.owner.team != action.owner.team:
+        raise AgentError(
+            f"{action.name} was made meanwhile from another spec", hint=f"mng destroy {action.name}"
+        )
+    context.incarnations[action.name] = incarnation
+    return Outcome(Result.ALREADY, "another mng was faster")
+
+
+def check(action: Action, context: Context) -> None:
+    """Raise what can be known to fail before anything is done: secrets, kinds, providers."""
+    match action:
+        case StartAgent(name, spec, _, _, resume):
+            context.fleet.provider(name.host.provider).check()
+            find_kind(spec.type).launch(spec, resume=resume)
+            remote.resolve(spec.env, context.environ)
+        case CreateHost(name, spec):
+            context.fleet.provider(name.provider).check()
+            if spec.setup:
+                remote.resolve(spec.env, context.environ)
+        case _:
+            pass

@@ -1,0 +1,94 @@
+"""intent -> observe -> plan -> consent -> apply: the one sentence that every command is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+from mng.engine.apply import apply
+from mng.engine.context import Context
+from mng.engine.fleet import Fleet
+from mng.engine.observe import observe, with_unsaved
+from mng.engine.perform import check
+from mng.model.action import Consent, Plan, Scope
+from mng.model.event import Converged, Event, Failed, Finished, Result, Skipped
+from mng.model.name import HostName
+from mng.model.world import World
+from mng.reconcile.intent import Intent
+from mng.reconcile.plan import build_plan
+
+_AGAIN = 1.0  # seconds between two looks of `--wait`
+
+
+class Run:
+    """One command's way from a want to its end. Observes when it is made.
+
+    providers: which to ask. ready_timeout: seconds. archive: where work without a source goes.
+    """
+
+    def __init__(
+        self, intent: Intent, scope: Scope, providers: Collection[str], *,
+        environ: Mapping[str, str], archive: Path, ready_timeout: float = 120.0,
+    ) -> None:  # fmt: skip
+        self.intent, self.scope, self.providers = intent, scope, providers
+        self.fleet = Fleet()
+        self.context = Context(self.fleet, environ, archive, ready_timeout=ready_timeout)
+        self.world, self.seconds = World(), 0.0
+        self.observe()
+
+    def observe(self) -> None:
+        began = time.monotonic()
+        self.world = observe(self.fleet, self.providers)
+        self.seconds = time.monotonic() - began
+
+    def plan(self, consent: Consent) -> Plan:
+        """The plan for what was observed last; of a host that it would end, what is unsaved."""
+        desired = self.intent(self.world)
+        plan = build_plan(desired, self.world, consent, self.scope)
+        doubtful = [
+            row.subject
+            for row in plan.held
+            if isinstance(row.subject, HostName) and row.sign in "-!"
+        ]
+        if doubtful and not self.world.unsaved:
+            self.world = with_unsaved(self.fleet, self.world, doubtful)
+            plan = build_plan(desired, self.world, consent, self.scope)
+        return plan
+
+    def check(self, plan: Plan) -> None:
+        """Raise what is sure to fail, before anything is done."""
+        for step in plan.steps:
+            check(step.action, self.context)
+
+    def apply(self, plan: Plan) -> Iterator[Event]:
+        """The plan's events, and `Converged` at the end."""
+        status = plan.exit_status
+        for event in apply(plan, self.context):
+            status = _fold(status, event)
+            yield event
+        if self.context.stop.is_set():
+            yield Converged(130, interrupted=True)
+        else:
+            yield Converged(status)
+
+    def wait_for_change(self, consent: Consent, timeout: float) -> Plan | None:
+        """Look again until something has become due; None after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline and not self.context.stop.wait(_AGAIN):
+            self.observe()
+            plan = self.plan(consent)
+            if any(plan.changes) or not plan.pending:
+                return plan
+        return None
+
+
+def _fold(status: int, event: Event) -> int:
+    """1 for a failure wins over 3 for what is held; what is pending is 0."""
+    match event:
+        case Failed() | Skipped():
+            return 1
+        case Finished(_, outcome, _) if outcome.result is Result.HELD:
+            return status or 3
+        case _:
+            return status

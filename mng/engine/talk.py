@@ -1,0 +1,128 @@
+"""Waiting for an agent, and saying something to it."""
+
+from __future__ import annotations
+
+import time
+
+from mng.agents import remote
+from mng.agents.kind import find_kind
+from mng.engine.context import Context
+from mng.errors import AgentError, HostError, MngError
+from mng.model.action import AwaitAgent, SendMessage
+from mng.model.event import Outcome, Result
+from mng.model.name import AgentName
+from mng.model.world import AgentState, LiveAgent, SentState
+
+_SAID = {SentState.SUBMITTED, SentState.ACCEPTED, SentState.RECORDED}
+_SETTLE = 5.0  # seconds that `up` gives a turn to end before a message stays pending
+
+
+def await_agent(action: AwaitAgent, context: Context) -> Outcome:
+    """Wait until an agent is ready, or, if nobody has to talk to it, until it is clearly alive."""
+    name = action.name
+    began = time.monotonic()
+
+    def met(agent: LiveAgent) -> bool:
+        if not agent.alive or agent.state is not AgentState.STARTING:
+            return True
+        patience = find_kind(agent.spec.type).patience(agent.spec)
+        waived = action.condition == "started" and patience is not None
+        return waived and time.monotonic() - began > (patience or 0.0)
+
+    agent = context.watch(name.host).wait(name.name, met, context.ready_timeout)
+    if agent is None:
+        raise AgentError(f"{name} is gone", hint="mng up")
+    _check_alive(agent, context)
+    if agent.state is AgentState.BLOCKED:
+        return Outcome(Result.HELD, f"blocked: {agent.reason}")
+    if agent.state is AgentState.STARTING and not met(agent):
+        return Outcome(Result.PENDING, f"not ready yet: {agent.reason}")
+    return Outcome(Result.DONE, agent.reason)
+
+
+def _check_alive(agent: LiveAgent, context: Context) -> None:
+    """An agent that has failed is told with the last lines that it printed."""
+    if agent.state is not AgentState.FAILED:
+        return
+    try:
+        printed = remote.logs(context.machine(agent.name.host), agent.name, 5)
+    except MngError:
+        printed = b""
+    tail = "".join(f"\n    | {line}" for line in printed.decode("utf-8", "replace").splitlines())
+    raise AgentError(f"{agent.name} {agent.reason}{tail}", hint=f"mng logs {agent.name}")
+
+
+def send(action: SendMessage, context: Context) -> Outcome:
+    """Wait until a key may be sent, then deliver once."""
+    name = action.name
+    incarnation = action.incarnation or context.incarnations[name]
+    agent = _ready(action, context)
+    if agent is None or (agent.incarnation != incarnation and action.incarnation is not None):
+        raise AgentError(f"{name} is gone, or was started anew", hint="run it again")
+    _check_alive(agent, context)
+    kind = find_kind(agent.spec.type)
+    if any(sent.key == action.message.key and sent.state in _SAID for sent in agent.sent):
+        return Outcome(Result.ALREADY, "already delivered")
+    if not agent.alive:
+        return Outcome(Result.HELD, f"{agent.reason} before it was said")
+    if agent.state is AgentState.BLOCKED:
+        return Outcome(Result.HELD, f"blocked: {agent.reason}")
+    if agent.state is AgentState.STARTING:
+        return Outcome(Result.PENDING, f"not ready yet: {agent.reason}")
+    if not _may_type(action, agent):
+        return Outcome(Result.PENDING, f"waits until it is idle: {agent.reason}")
+    with context.slot():
+        said_so = remote.deliver(
+            context.machine(name.host), name, agent.incarnation, action.message,
+            delay=kind.enter_delay, proof=kind.proof, pasted=action.pasted,
+        )  # fmt: skip
+    return _outcome(said_so, name)
+
+
+def _may_type(action: SendMessage, agent: LiveAgent) -> bool:
+    """It waits for input, or it works and its kind queues what is typed meanwhile."""
+    if agent.state is AgentState.WAITING:
+        return True
+    queues = find_kind(agent.spec.type).queues
+    return agent.state is AgentState.RUNNING and queues and action.wait == "ready"
+
+
+def _ready(action: SendMessage, context: Context) -> LiveAgent | None:
+    name = action.name
+    began = time.monotonic()
+    watch = context.watch(name.host)
+
+    def may(agent: LiveAgent) -> bool:
+        # What was typed a moment ago has to show before quiet means idle.
+        settled = time.monotonic() - began >= find_kind(agent.spec.type).settles
+        return (
+            not agent.alive
+            or agent.state is AgentState.BLOCKED
+            or (_may_type(action, agent) and (settled or action.pasted))
+        )
+
+    def started(agent: LiveAgent) -> bool:
+        return agent.state is not AgentState.STARTING
+
+    agent = watch.wait(name.name, started, context.ready_timeout)
+    if agent is None or not started(agent) or may(agent):
+        return agent
+    return watch.wait(name.name, may, _SETTLE)
+
+
+def _outcome(said: str, name: AgentName) -> Outcome:
+    match said:
+        case "accepted" | "submitted":
+            return Outcome(Result.DONE, said)
+        case "already":
+            return Outcome(Result.ALREADY, "already delivered")
+        case "mode":
+            return Outcome(Result.HELD, "blocked: someone reads its scrollback (copy mode)")
+        case "ended":
+            return Outcome(Result.HELD, "it ended before the message was submitted")
+        case "gone":
+            raise AgentError(f"{name} is gone, or was started anew", hint="run it again")
+        case "torn":
+            raise HostError("the connection broke while the text was sent; nothing was typed")
+        case _:
+            raise HostError(f"delivery to {name} said {said!r}")

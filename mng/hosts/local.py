@@ -1,0 +1,173 @@
+"""The provider `local`: a host is a directory under MNG_HOME, on this very machine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from mng.errors import HostError, HostUnreachable, MissingProgram
+from mng.hosts.process import ProcessTransport
+from mng.hosts.provider import Foreign, Say
+from mng.model.name import NAME, HostName
+from mng.model.spec import HostSpec, Owner
+from mng.model.transport import Machine
+from mng.model.world import HostState, LiveHost
+
+# What agents and scripts get of the user's environment. All else is given in the file by name:
+# whatever lies in a shell, keys included, doesn't leak into every agent.
+_PASSED = (
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV",
+    "SSH_AUTH_SOCK", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY",
+    "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
+)  # fmt: skip
+
+
+def mng_home() -> Path:
+    """Where all that is local lies: MNG_HOME, else the platform's directory for user data."""
+    import sys
+
+    if given := os.environ.get("MNG_HOME"):
+        return Path(given).absolute()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "mng"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "mng"
+
+
+def base_env() -> dict[str, str]:
+    """The part of the user's environment that reaches a local host."""
+    env = {name: os.environ[name] for name in _PASSED if name in os.environ}
+    env |= {name: value for name, value in os.environ.items() if name.startswith(("LC_", "XDG_"))}
+    return env
+
+
+def record_text(
+    name: HostName, mark: str, spec: HostSpec, owner: Owner, created: int, version: str
+) -> str:
+    """A host's record: its marks and what it was made from, as JSON."""
+    record = {
+        "name": name.name, "provider": name.provider, "mark": mark, "team": owner.team,
+        "file": owner.file, "version": version, "created": created, "spec": spec.to_json(),
+    }  # fmt: skip
+    return json.dumps(record, indent=1)
+
+
+class Local:
+    """Hosts on this machine. All calls are safe to repeat and to race."""
+
+    def __init__(self, home: Path) -> None:
+        self.hosts = home / "hosts"
+        self.transport = ProcessTransport(base_env())
+
+    def check(self) -> None:
+        for program in ("tmux", "git"):
+            if not shutil.which(program):
+                raise MissingProgram(
+                    f"{program} is not installed",
+                    hint=f"apt install {program}   or   brew install {program}",
+                )
+
+    def find(self) -> Sequence[LiveHost | Foreign]:
+        try:
+            names = sorted(os.listdir(self.hosts))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise HostUnreachable(f"{self.hosts}: {error.strerror}") from error
+        return [self._read(HostName("local", name)) for name in names if NAME.fullmatch(name)]
+
+    def _read(self, name: HostName) -> LiveHost | Foreign:
+        home = self.hosts / name.name
+        try:
+            data = json.loads((home / "host.json").read_text())
+            return LiveHost(
+                name,
+                Owner(data["team"], data["file"]),
+                HostSpec.from_json(data["spec"]),
+                mark=(home / "id").read_text().strip(),
+                created=data["created"],
+            )
+        except PermissionError as error:
+            return LiveHost(
+                name, Owner(), HostSpec(), "", HostState.UNKNOWN, f"{error.strerror}: {home}"
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return Foreign(name)
+
+    def create(self, name: HostName, spec: HostSpec, owner: Owner, say: Say) -> LiveHost:
+        """A directory with the marks in it appears at once, by a rename that only one can win."""
+        from mng import __version__
+
+        mark, created = secrets.token_hex(8), int(time.time())
+        new = self.hosts / f".new-{os.getpid()}-{mark}"
+        try:
+            self._sweep()
+            new.mkdir(parents=True, mode=0o700)
+            (new / "id").write_text(mark)
+            text = record_text(name, mark, spec, owner, created, __version__)
+            (new / "host.json").write_text(text)
+            os.rename(new, self.hosts / name.name)
+        except OSError as error:
+            shutil.rmtree(new, ignore_errors=True)
+            there = self._read(name)
+            if isinstance(there, LiveHost) and there.mark:
+                return there
+            raise HostError(f"can't make host {name}: {error}") from error
+        there = self._read(name)
+        assert isinstance(there, LiveHost)
+        return there
+
+    def _sweep(self) -> None:
+        """Remove what a killed mng has left, before one rename or after the other."""
+        for path in self.hosts.glob(".*-*-*"):
+            if not _alive(path.name.split("-")[1]):
+                shutil.rmtree(path, ignore_errors=True)
+
+    def destroy(self, name: HostName, mark: str) -> None:
+        """Removed under another name, so that no half of it is ever taken for a host."""
+        home, old = self.hosts / name.name, self.hosts / f".old-{os.getpid()}-{mark}"
+        self._sweep()
+        there = self._read(name) if home.exists() else None
+        if isinstance(there, LiveHost) and there.mark == mark:
+            self._end_server(home)
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(home, old)
+        shutil.rmtree(old, ignore_errors=True)
+        if old.exists():
+            shutil.rmtree(old, onerror=_make_writable)
+
+    def _end_server(self, home: Path) -> None:
+        """A server without sessions ends by itself; one that a person opened a session in doesn't."""
+        argv = ["sh", "-c", 'cd "$1" && tmux -S tmux kill-server', "mng", str(home)]
+        self.transport.run(argv, timeout=10)
+
+    def reach(self, host: LiveHost) -> Machine:
+        home = self.hosts / host.name.name
+        work_dir = host.spec.work_dir or str(home / "work")
+        return Machine(self.transport, str(home), work_dir, host.mark, local=True)
+
+
+def _make_writable(call: object, path: str, error: object) -> None:
+    """Some programs make their caches read-only (Go's modules, for one)."""
+    os.chmod(os.path.dirname(path), 0o700)
+    os.chmod(path, 0o700)
+    shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.unlink(path)
+
+
+def _alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def provider() -> Local:
+    return Local(mng_home())

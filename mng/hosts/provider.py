@@ -1,0 +1,69 @@
+"""A source of machines, and where to find those that are installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Protocol, cast
+
+from mng.errors import UsageError
+from mng.model.installed import Installed
+from mng.model.name import HostName
+from mng.model.spec import HostSpec, Owner
+from mng.model.transport import Machine
+from mng.model.world import LiveHost
+
+# Ours are entry points too; looking up entry points costs 0.03 s, so only strangers pay it.
+_OURS = {"local": "mng.hosts.local"}
+PROVIDERS = Installed("mng.providers", _OURS)
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """Something of that name that mng did not make."""
+
+    name: HostName
+
+
+class Provider(Protocol):
+    """A source of machines. What it makes carries mng's marks from its first moment."""
+
+    def check(self) -> None:
+        """Raise MissingProgram for what this machine lacks to use the provider."""
+        ...
+
+    def find(self) -> Sequence[LiveHost | Foreign]:
+        """All hosts there are. Raises HostUnreachable if that can't be found out."""
+        ...
+
+    def create(self, name: HostName, spec: HostSpec, owner: Owner, say: Say) -> LiveHost:
+        """Make a host, empty. Idempotent by name: the loser of a race gets the winner's."""
+        ...
+
+    def destroy(self, name: HostName, mark: str) -> None:
+        """End a host and verify it. One that is gone, or is another's, is success."""
+        ...
+
+    def reach(self, host: LiveHost) -> Machine:
+        """How to talk to a host."""
+        ...
+
+
+@cache
+def find_provider(name: str) -> Provider:
+    """The provider of that name. Raises UsageError if none is installed."""
+    if name in _OURS:
+        return cast(Provider, import_module(_OURS[name]).provider())
+    if found := PROVIDERS.load(name):
+        return cast(Callable[[], Provider], found)()
+    names = ", ".join(PROVIDERS)
+    raise UsageError(f"no provider {name!r} is installed", hint=f"the providers are {names}")
+
+
+def provider_names() -> list[str]:
+    """Those that are asked what there is, even if no file names them."""
+    return sorted(_OURS)

@@ -1,0 +1,112 @@
+"""A plan while it is being made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from mng.model.action import (
+    Action,
+    AwaitAgent,
+    Consent,
+    CreateHost,
+    DestroyAgent,
+    DestroyHost,
+    Held,
+    Note,
+    Pending,
+    Plan,
+    RecordMessages,
+    Refused,
+    RenameAgent,
+    Row,
+    Scope,
+    SendMessage,
+    StartAgent,
+    Step,
+    StopAgent,
+    Subject,
+    SweepHost,
+    Unsure,
+    UpdateAgent,
+    UpdateHost,
+)  # fmt: skip
+from mng.model.name import AgentName, HostName
+from mng.model.spec import Condition, Desired
+from mng.model.world import World
+
+
+@dataclass(slots=True)
+class Builder:
+    """What is given to the planner, and the rows so far."""
+
+    desired: Desired
+    world: World
+    consent: Consent
+    scope: Scope
+    rows: list[Row] = field(default_factory=list)
+    numbers: int = 0
+    made: dict[HostName, int] = field(default_factory=dict)  # host -> step that makes it
+    closed: dict[HostName, str] = field(default_factory=dict)  # host -> why nothing may go there
+    started: dict[AgentName, int] = field(default_factory=dict)  # agent -> step that starts it
+    awaited: dict[tuple[AgentName, Condition], int] = field(default_factory=dict)
+    talked: dict[AgentName, list[int]] = field(default_factory=dict)  # agent -> its messages
+    replaced: set[HostName] = field(default_factory=set)
+
+    def add(
+        self, action: Action, because: str, after: Iterable[int | None] = (), at: str = ""
+    ) -> int:
+        """Append a step; its number."""
+        self.numbers += 1
+        before = tuple(sorted({number for number in after if number}))
+        self.rows.append(Step(self.numbers, action, because, before, at))
+        return self.numbers
+
+    def hold(self, held: Held) -> None:
+        self.rows.append(held)
+
+    def pend(self, subject: Subject, because: str, at: str = "") -> None:
+        self.rows.append(Pending(subject, because, at))
+
+    def note(self, subject: Subject, because: str) -> None:
+        self.rows.append(Note(subject, because))
+
+    def refuse(self, subject: Subject, because: str, hint: str = "") -> None:
+        self.rows.append(Refused(subject, because, hint))
+
+    def doubt(self, subject: Subject, because: str) -> None:
+        self.rows.append(Unsure(subject, because))
+
+    def consents(self, names: frozenset[str], name: str) -> bool:
+        """The user agreed for this name, for all, or to everything."""
+        return self.consent.everything or "*" in names or name in names
+
+    def everything_so_far(self) -> tuple[int, ...]:
+        """The numbers of all steps that change something, for what comes only after success."""
+        return tuple(
+            row.number
+            for row in self.rows
+            if isinstance(row, Step) and not isinstance(row.action, AwaitAgent)
+        )
+
+    def plan(self) -> Plan:
+        return Plan(
+            tuple(self.rows),
+            team=self.desired.owner.team,
+            hosts=len(self.desired.hosts),
+            agents=len(self.desired.agents),
+        )
+
+
+def subject_of(action: Action) -> Subject:
+    """What an action is about."""
+    match action:
+        case CreateHost() | UpdateHost() | SweepHost() | DestroyHost():
+            return action.name
+        case StartAgent() | AwaitAgent() | UpdateAgent() | RenameAgent():
+            return action.name
+        case StopAgent() | DestroyAgent() | SendMessage() | RecordMessages():
+            return action.name
+        case _:
+            assert_never(action)

@@ -1,0 +1,188 @@
+"""A want is a function of the world: `up` ignores what is live, the others edit it."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TypeAlias, TypeVar
+
+from mng.errors import AgentError, HostError, NotFound
+from mng.model.name import Address, AgentName, HostName
+from mng.model.spec import (
+    Change,
+    Desired,
+    HostSpec,
+    MessageSpec,
+    Owner,
+    WantedAgent,
+    WantedHost,
+)  # fmt: skip
+from mng.model.world import AgentState, LiveAgent, World
+from mng.reconcile.drift import drift, in_words
+
+Intent: TypeAlias = Callable[[World], Desired]
+T = TypeVar("T", bound=AgentName | HostName)
+
+
+def as_desired(world: World) -> Desired:
+    """What is live, as a want whose plan is empty."""
+    return Desired(
+        {name: WantedHost(host.spec, host.owner) for name, host in world.hosts.items()},
+        {name: as_wanted(agent) for name, agent in world.agents.items()},
+    )
+
+
+def as_wanted(agent: LiveAgent) -> WantedAgent:
+    messages = tuple(MessageSpec(sent.key, "") for sent in agent.sent)
+    stopped = agent.state is AgentState.STOPPED
+    return WantedAgent(agent.spec, agent.owner, messages, stopped=stopped)
+
+
+def up(desired: Desired) -> Intent:
+    return lambda world: desired
+
+
+def down(owner: Owner, file: str = "") -> Intent:
+    """Nothing of the team any more."""
+    return lambda world: Desired(owner=owner, file=file)
+
+
+def without(hosts: Collection[HostName], agents: Collection[AgentName]) -> Intent:
+    """All that is live but these."""
+
+    def intent(world: World) -> Desired:
+        live = as_desired(world)
+        return Desired(
+            {name: host for name, host in live.hosts.items() if name not in hosts},
+            {name: agent for name, agent in live.agents.items() if name not in agents},
+        )
+
+    return intent
+
+
+def stopped(agents: Collection[AgentName], *, stop: bool) -> Intent:
+    """All that is live, these agents stopped, or running."""
+
+    def intent(world: World) -> Desired:
+        live = as_desired(world)
+        edited = {name: dataclasses.replace(live.agents[name], stopped=stop) for name in agents}
+        return dataclasses.replace(live, agents={**live.agents, **edited})
+
+    return intent
+
+
+def message(agents: Iterable[AgentName], spec: MessageSpec) -> Intent:
+    """All that is live, and one more message said to each of these agents."""
+
+    def intent(world: World) -> Desired:
+        live = as_desired(world)
+        edited = {}
+        for name in agents:
+            agent = world.agents[name]
+            if not agent.alive and not agent.resumes and agent.state is not AgentState.UNKNOWN:
+                raise AgentError(
+                    f"{name} is {agent.state}: {agent.reason}", hint=f"mng start {name}"
+                )
+            wanted = as_wanted(agent)
+            keys = {sent.key for sent in agent.sent}
+            more = () if spec.key in keys else (spec,)
+            edited[name] = dataclasses.replace(
+                wanted, messages=(*wanted.messages, *more), stopped=False
+            )
+        return dataclasses.replace(live, agents={**live.agents, **edited})
+
+    return intent
+
+
+def create(
+    name: AgentName, wanted: WantedAgent, host: HostSpec | None, *, new_host: bool = False
+) -> Intent:
+    """All that is live and one more agent; `host` is the spec of a host to make if it's missing.
+
+    new_host: the host must not be there yet, unless this very agent is on it already.
+    """
+
+    def intent(world: World) -> Desired:
+        live = as_desired(world)
+        there = world.agents.get(name)
+        spec = wanted.spec
+        if name.host in live.hosts:
+            spec = dataclasses.replace(spec, env={**live.hosts[name.host].spec.env, **spec.env})
+        edited = dataclasses.replace(wanted, spec=spec)
+        if there is not None:
+            _check_same(there, edited)
+        elif new_host and name.host in world.hosts:
+            raise HostError(f"host {name.host} exists", hint=f"mng create {name} (no --new-host)")
+        hosts = dict(live.hosts)
+        if name.host not in hosts and not world.unknown(name.host):
+            if host is None:
+                raise NotFound(f"no host {name.host}", hint=f"mng create {name} --new-host")
+            hosts[name.host] = WantedHost(host, wanted.owner)
+        elif name.host not in hosts:
+            raise HostError(f"host {name.host} is unknown: {world.unknown(name.host)}")
+        return Desired(hosts, {**live.agents, name: edited})
+
+    return intent
+
+
+def _check_same(there: LiveAgent, wanted: WantedAgent) -> None:
+    """`create` of what is there already is fine if it is the same thing."""
+    differs = in_words(drift(there.spec, wanted.spec), Change.RESTART, Change.REPLACE)
+    if there.owner.team != wanted.owner.team:
+        differs = f"it belongs to team {there.owner.team}"
+    if differs:
+        raise AgentError(f"{there.name} exists: {differs}", hint=f"mng destroy {there.name}")
+
+
+def find_agents(world: World, addresses: Iterable[Address]) -> list[AgentName]:
+    """The agent that each address names. Raises NotFound for none or for several."""
+    return [_one(address, _agents(world, address), "agent", world) for address in addresses]
+
+
+def find_hosts(world: World, address: Address) -> list[HostName]:
+    """The hosts that an address without `@` may name."""
+    if address.host is not None:
+        return []
+    return [
+        name
+        for name in sorted(world.hosts)
+        if name.name == address.name and address.provider in (None, name.provider)
+    ]
+
+
+def find_any(world: World, address: Address) -> AgentName | HostName:
+    """The agent or the host that an address names. Raises NotFound for none or for several."""
+    agents, hosts = _agents(world, address), find_hosts(world, address)
+    if len(agents) + len(hosts) != 1:
+        both: list[AgentName | HostName] = [*agents, *hosts]
+        return _one(address, both, "agent or host", world)
+    return agents[0] if agents else hosts[0]
+
+
+def _agents(world: World, address: Address) -> list[AgentName]:
+    if address.host is None and address.provider is not None:
+        return []  # NAME.PROVIDER is a host
+    return [
+        name
+        for name in sorted(world.agents)
+        if name.name == address.name
+        and address.host in (None, name.host.name)
+        and address.provider in (None, name.host.provider)
+    ]
+
+
+def _one(address: Address, found: Sequence[T], noun: str, world: World) -> T:
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(_whole(name) for name in found)
+        raise NotFound(f"{str(address)!r} is ambiguous: {names}", hint="write it in full")
+    known = [*(name.name for name in world.agents), *(name.name for name in world.hosts)]
+    near = difflib.get_close_matches(address.name, known, 1)
+    nearest = f"   (nearest: {near[0]})" if near else ""
+    raise NotFound(f"no {noun} named {str(address)!r}", hint=f"mng list{nearest}")
+
+
+def _whole(name: AgentName | HostName) -> str:
+    return f"{name.name}@{name.host}" if isinstance(name, AgentName) else str(name)

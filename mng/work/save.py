@@ -1,0 +1,217 @@
+"""Work out of a host before the host goes: into the source repository, or into an archive."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mng.errors import HostError, MngError, SaveFailed
+from mng.model.name import HostName
+from mng.model.transport import Machine
+from mng.work import git, remote
+from mng.work.draft import Draft, free_names
+from mng.work.receive import Broken, Report, receive
+from mng.work.source import repository_of
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """Where a host's work is. `place`: the refs' common prefix, a file, or words for nothing.
+
+    refs: full names; none in an archive of files. commits: those that the source did not have.
+    dirty: files that were not committed, or all that an archive of files holds.
+    """
+
+    place: str
+    refs: tuple[str, ...]
+    commits: int
+    dirty: int
+
+
+def save(
+    machine: Machine,
+    host: HostName,
+    source: str | None,
+    archive_dir: Path,
+    *,
+    now: datetime,
+    say: Callable[[str], None],
+) -> Saved:
+    """Bring everything that would be lost with a host to this machine, and read it back.
+
+    Branches, tags, notes, stash entries, HEAD, and what is staged, changed or untracked, of every
+    work tree and nested repository; not what git ignores. It goes to refs/mng/saved/HOST/TIME/ of
+    the source repository; without one, to a bundle in archive_dir/HOST; and if git can't read the
+    host's repository, every file to a tar.gz there. The host is left as it was.
+    Raises SaveFailed, and then the host must stay.
+    """
+    stamp = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    try:
+        repository = _repository(machine, source)
+        try:
+            if repository is not None:
+                return _into_repository(machine, host, repository, stamp, now, say)
+            return _into_bundle(machine, host, archive_dir / host.name, stamp, now, say)
+        except Broken as error:
+            say(f"git can't save the work on {host} ({error}): saving all of its files instead")
+            return _into_tar(machine, archive_dir / host.name, stamp)
+    except (MngError, OSError) as error:
+        hint = f"mend that and repeat, or give the work up: --discard-work {host.name}"
+        raise SaveFailed(f"the work on {host} can't be saved: {error}", hint=hint) from error
+
+
+def _repository(machine: Machine, source: str | None) -> Path | None:
+    """The repository to save into; None where the work never had one."""
+    if source is None:
+        return None
+    if not Path(source).is_dir():
+        raise SaveFailed(f"its source {source!r} is not there")
+    found = repository_of(Path(source))
+    came = remote.facts(machine)
+    if found is None and came is not None and came.kind == "git":
+        raise SaveFailed(f"its source {source!r} is no git repository any more")
+    return None if found is None else Path(source)
+
+
+def _label(host: HostName, now: datetime) -> str:
+    return f"{host} at {now.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _into_repository(
+    machine: Machine,
+    host: HostName,
+    repository: Path,
+    stamp: str,
+    now: datetime,
+    say: Callable[[str], None],
+) -> Saved:
+    known = _known_to_both(machine, repository)
+    label = _label(host, now)
+    report = receive(machine, repository, label, now=now, known=known)
+    if not report.refs:
+        return _nothing(report)
+    say(f"saving {_words(report)}")
+    names = free_names(f"refs/mng/saved/{host.name}/{stamp}")
+    prefix = next(name for name in names if not _has_refs(repository, name))
+    made = {f"{prefix}/{name}": id_ for name, id_ in report.refs.items()}
+    _create_refs(repository, made)
+    return Saved(prefix, tuple(made), report.commits, report.dirty)
+
+
+def _known_to_both(machine: Machine, repository: Path) -> bytes:
+    """Commits that a ref of the source reaches: what the host need not send, if it has them."""
+    listed = git.run_git(repository, "for-each-ref", "--format=%(objectname)")
+    came = remote.facts(machine)
+    if came is not None and came.base:
+        with suppress(git.GitFailed):  # the source may have dropped it
+            if git.run_git(repository, "for-each-ref", "--count=1", f"--contains={came.base}"):
+                listed += came.base.encode() + b"\n"
+    return listed
+
+
+def _has_refs(repository: Path, prefix: str) -> bool:
+    return bool(git.run_git(repository, "for-each-ref", "--count=1", prefix))
+
+
+def _create_refs(repository: Path, refs: dict[str, str]) -> None:
+    """Make all refs or none, then read them back."""
+    orders = "".join(f"create {name} {id_}\n" for name, id_ in refs.items())
+    git.run_git(repository, "update-ref", "--stdin", stdin=orders.encode())
+    found = git.run_git(repository, "for-each-ref", "--format=%(refname) %(objectname)")
+    there = dict(line.split(" ") for line in found.decode().splitlines())
+    wrong = [name for name, id_ in refs.items() if there.get(name) != id_]
+    if wrong:
+        raise SaveFailed(f"{wrong[0]} is not what was written")
+
+
+def _into_bundle(
+    machine: Machine,
+    host: HostName,
+    folder: Path,
+    stamp: str,
+    now: datetime,
+    say: Callable[[str], None],
+) -> Saved:
+    """A bundle that `git clone` understands: the host's branches and tags under their own names."""
+    with Draft(folder, stamp, ".bundle") as draft:
+        repository = draft.path / "repository"
+        git.run_git(draft.path, "init", "-q", "--bare", "--template=", "repository")
+        report = receive(machine, repository, _label(host, now), now=now)
+        if not report.refs:
+            return _nothing(report)
+        if report.shallow:
+            raise Broken("its history is shallow, and there is no source that has the rest")
+        say(f"saving {_words(report)}")
+        own = ("heads/", "tags/", "notes/")
+        refs = {
+            f"refs/{name}" if name.startswith(own) else f"refs/mng/{name}": id_
+            for name, id_ in report.refs.items()
+        }
+        _create_refs(repository, refs)
+        head = report.refs.get("HEAD")
+        if head:
+            git.run_git(repository, "update-ref", "--no-deref", "HEAD", head)
+        bundle = draft.path / "bundle"
+        tips = ["--all", "HEAD"] if head else ["--all"]
+        git.run_git(repository, "bundle", "create", "-q", str(bundle), *tips)
+        git.run_git(repository, "bundle", "verify", "-q", str(bundle))
+        heads = git.run_git(repository, "bundle", "list-heads", str(bundle)).decode()
+        there = {name: id_ for id_, name in (line.split(" ") for line in heads.splitlines())}
+        if any(there.get(name) != id_ for name, id_ in refs.items()):
+            raise SaveFailed("the bundle does not hold what was written")
+        place = draft.publish(bundle)
+    return Saved(str(place), tuple(refs), report.commits, report.dirty)
+
+
+def _into_tar(machine: Machine, folder: Path, stamp: str) -> Saved:
+    """Every file of the work tree, ignored ones and the broken .git included."""
+    text = remote.script("common", "git", "save_files")
+    with Draft(folder, stamp, ".tar.gz") as draft:
+        archive = draft.path / "archive"
+        with archive.open("wb") as file:
+            done = remote.check(machine, remote.run_script(machine, text, stdout=file))
+        sent = int(done.stderr.decode().partition("= files ")[2].split()[0])
+        with tarfile.open(archive, "r|gz") as tar:
+            found = sum(1 for _ in tar)
+        if found != sent:
+            raise SaveFailed(f"the archive holds {found} files instead of {sent}")
+        return Saved(str(draft.publish(archive)), (), 0, found)
+
+
+def _nothing(report: Report) -> Saved:
+    place = "nothing to save" if report.tree else "nothing to save: the work tree is gone"
+    return Saved(place, (), 0, 0)
+
+
+def _words(report: Report) -> str:
+    branch = f" on {report.branch}" if report.branch else ""
+    return f"{report.commits} new commits, {report.dirty} uncommitted files{branch}"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkState:
+    """What a work tree holds now. `branch`: the commit where none is out, "" without a tree.
+
+    dirty: files not committed. ahead: commits that were made since the tree came in.
+    """
+
+    branch: str
+    dirty: int
+    ahead: int
+
+
+def summary(machine: Machine) -> WorkState:
+    """A cheap look at what a destruction would have to save. Raises HostError, HostUnreachable."""
+    text = remote.script("common", "git", "summary")
+    done = remote.check(machine, remote.run_script(machine, text))
+    lines = done.stdout.decode(errors="replace").split("\n")
+    if len(lines) < 3:
+        return WorkState("", 0, 0)
+    try:
+        return WorkState(lines[0], int(lines[1]), int(lines[2] or 0))
+    except ValueError as error:
+        raise HostError(f"can't read the work tree {machine.work_dir}") from error

@@ -1,0 +1,132 @@
+# inward       a tar stream on stdin -> the work tree, made whole beside its place and then renamed
+#
+# The stream: `kind` (git, folder, none), `facts` (inside of a JSON object), `prefix`, a directory
+# repo/NNNN for every repository, root first, tree/... with the files that git can't check out,
+# and `end`. Safe to repeat; a tree that is there is left alone.
+leave_if_done() {
+    if [ -e "$home/work.done" ]; then
+        wipe "$work.tmp-$mark-"* # of one that was killed after the rename
+        exit 0
+    fi
+}
+
+leave_if_done
+lock "$home/lock"
+leave_if_done
+
+begun() { # was a tree left that had not been moved to its place?
+    for tree in "$work.tmp-$mark-"*/tree; do
+        [ ! -e "$tree" ] || return 0
+    done
+    return 1
+}
+
+if [ -e "$home/work.next" ] && [ -d "$work" ] && ! begun; then
+    mv "$home/work.next" "$home/work.done"
+    leave_if_done
+fi
+rm -f "$home/work.next"
+wipe "$work.tmp-$mark-"*
+
+[ -L "$work" ] || rmdir "$work" 2>/dev/null || :
+if [ -e "$work" ] || [ -L "$work" ]; then
+    fail 73 "$work is in the way: it is not empty, and mng did not make it"
+fi
+mkdir -p "$(dirname "$work")"
+tmp=$(mktemp -d "$work.tmp-$mark-XXXXXX")
+trap 'wipe "$tmp"' EXIT
+trap 'exit 130' HUP INT TERM
+
+tar -x -p -o -f - -C "$tmp" || fail 65 "the files did not arrive whole"
+[ -e "$tmp/end" ] || fail 65 "the stream was cut short"
+mkdir -p "$tmp/tree"
+
+fetch() { # REPO    objects and refs, from a directory on this disk or out of the stream
+    if [ -e "$1/source" ]; then
+        source=$(cat "$1/source"; echo .)
+        git clone -q --bare --no-hardlinks --template= -- "${source%.}" .git
+        git config core.bare false
+        git remote remove origin
+        # The user's gc must not be able to break this tree.
+        if [ -e .git/objects/info/alternates ]; then
+            git repack -q -a -d
+            rm .git/objects/info/alternates
+        fi
+        return
+    fi
+    GIT_DEFAULT_HASH=$(cat "$1/format")
+    export GIT_DEFAULT_HASH
+    git init -q --template=
+    [ ! -s "$1/shallow" ] || cp "$1/shallow" .git/shallow
+    if [ -d "$1/pack" ]; then
+        cat "$1"/pack/* | git index-pack --stdin >/dev/null
+        sed 's/^\([0-9a-f]*\) \(.*\)$/create \2 \1/' "$1/refs" | git update-ref --stdin
+        git pack-refs --all
+    fi
+}
+
+check_out() { # REPO    HEAD, the index as HEAD, and those of its files that are as in HEAD
+    base=$(cat "$1/base")
+    branch=$(cat "$1/branch")
+    if [ -n "$branch" ]; then
+        git symbolic-ref HEAD "refs/heads/$branch"
+        [ -z "$base" ] || git update-ref "refs/heads/$branch" "$base"
+    else
+        git update-ref --no-deref HEAD "$base"
+    fi
+    [ -n "$base" ] || return 0
+    git read-tree HEAD
+    # Changed paths leave the index while the others are checked out, then come back as in HEAD.
+    [ ! -s "$1/changed" ] || git update-index -z --force-remove --stdin <"$1/changed"
+    git checkout-index -q -a -u
+    [ ! -s "$1/changed" ] || git read-tree -m HEAD
+}
+
+bring() ( # REPO
+    path=$(cat "$1/path"; echo .)
+    mkdir -p "$tmp/tree/${path%.}"
+    cd "$tmp/tree/${path%.}"
+    fetch "$1"
+    check_out "$1"
+    mkdir -p .git/info .git/hooks
+    cat "$1/exclude" >>.git/info/exclude
+    { git for-each-ref --format='%(objectname)'; cat "$1/base"; echo; } >>"$tmp/refs"
+)
+
+adopt() ( # REPO    a submodule: known to the configuration, its git directory where git puts it
+    [ -e "$1/submodule" ] || return 0
+    path=$(cat "$1/path"; echo .)
+    cd "$tmp/tree"
+    git submodule --quiet init -- "${path%.}"
+    git submodule --quiet absorbgitdirs -- "${path%.}"
+)
+
+begin_repository() ( # WORDS    a folder's files, or nothing, as the first commit
+    cd "$tmp/tree"
+    [ -e .git ] || git init -q
+    git symbolic-ref HEAD refs/heads/main
+    nested "$tmp/inner"
+    all_but <"$tmp/inner" | git add -A --pathspec-from-file=- --pathspec-file-nul
+    tree=$(git write-tree)
+    commit=$(git commit-tree -m "$1" "$tree")
+    git update-ref HEAD "$commit"
+    echo "$commit" >"$tmp/refs"
+)
+
+case $(cat "$tmp/kind") in
+    git)
+        for repo in "$tmp"/repo/*; do bring "$repo"; done
+        # As good as can be: a submodule that git can't place is still whole where it lies.
+        for repo in "$tmp"/repo/*; do adopt "$repo" >/dev/null 2>&1 || :; done
+        ;;
+    folder) begin_repository "as found" ;;
+    *) begin_repository "nothing yet" ;;
+esac
+
+base=$(git -C "$tmp/tree" rev-parse -q --verify HEAD || :)
+cp "$tmp/prefix" "$home/work.prefix"
+cp "$tmp/refs" "$home/work.refs"
+printf '{"base": "%s", %s}\n' "$base" "$(cat "$tmp/facts")" >"$tmp/work.next"
+mv "$tmp/work.next" "$home/work.next"
+mv "$tmp/tree" "$work"
+mv "$home/work.next" "$home/work.done"
