@@ -3,40 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mng.agents.kind import KINDS
-from mng.engine.fleet import Fleet
-from mng.engine.observe import observe
+from mng.cli.live import providers
 from mng.engine.run import Run
 from mng.errors import NotFound, UsageError
 from mng.hosts.local import mng_home
-from mng.hosts.provider import find_provider, provider_names
 from mng.model.action import Scope
-from mng.model.name import AgentName, HostName, parse_address
-from mng.model.world import World
-from mng.reconcile.intent import Intent, find_agents, find_any
+from mng.model.name import HostName
+from mng.reconcile.intent import Intent
 
 if TYPE_CHECKING:
     from mng.config.load import Loaded
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def seconds(text: str | None, option: str) -> float | None:
-    """`90s`, `20m`, `1h30m`, or plain seconds. Raises UsageError."""
-    if text is None:
-        return None
-    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
-    if not parts or "".join(a + b for a, b in parts) != text:
-        raise UsageError(f"{option} {text!r} is no duration", hint="90s, 20m, 8h or 1d")
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
 def variables(given: Sequence[str] | None) -> dict[str, str]:
@@ -80,20 +62,6 @@ def _read_vars(path: Path | None) -> dict[str, str]:
     return {str(name): str(value) for name, value in data.items()}
 
 
-def providers(world_of: Iterable[HostName] = ()) -> set[str]:
-    """Those to ask: all that are always asked, and those that a want names."""
-    names = {*provider_names(), *(host.provider for host in world_of)}
-    for name in names:
-        find_provider(name)  # one that is not installed is a mistake, not a silence
-    return names
-
-
-def the_world() -> tuple[Fleet, World]:
-    """All that is live, and the means to reach it."""
-    fleet = Fleet()
-    return fleet, observe(fleet, providers())
-
-
 def make_run(
     intent: Intent, scope: Scope, hosts: Iterable[HostName] = (), *, ready_timeout: float = 120.0
 ) -> Run:
@@ -105,24 +73,6 @@ def make_run(
         archive=mng_home() / "saved",
         ready_timeout=ready_timeout,
     )
-
-
-def pick_agents(world: World, names: Sequence[str]) -> list[AgentName]:
-    return find_agents(world, [parse_address(name) for name in names])
-
-
-def pick_any(world: World, names: Sequence[str]) -> tuple[set[HostName], set[AgentName]]:
-    """The hosts and agents that the names mean."""
-    found = [find_any(world, parse_address(name)) for name in names]
-    hosts = {name for name in found if isinstance(name, HostName)}
-    return hosts, {name for name in found if isinstance(name, AgentName)}
-
-
-def check_reachable(world: World, agent: AgentName) -> None:
-    if why := world.unknown(agent.host):
-        from mng.errors import HostUnreachable
-
-        raise HostUnreachable(f"host {agent.host} is unknown: {why}", hint="mng list")
 
 
 def read_text(path: str) -> str:

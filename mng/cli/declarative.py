@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from mng.cli.common import load_files, make_run, not_found, pick_any, seconds, the_world
+from mng.cli.common import load_files, make_run, not_found
 from mng.cli.drive import Manner, drive
+from mng.cli.live import pick_any, seconds, the_world
 from mng.cli.options import (
     Files,
     Names,
@@ -130,7 +131,8 @@ def plan(
     output: OutputAs = Output.TABLE, no_color: NoColor = False, verbose: Verbose = False,
 ) -> None:  # fmt: skip
     """Show what `up` would do, and why."""
-    from mng.cli.view_json import plan_document, print_json
+    from mng.cli.documents import print_json
+    from mng.cli.view_json import plan_document
     from mng.reconcile.text import plan_text
 
     consent = _consent(recreate, replace_host, prune, adopt, force, yes, messages, None)
@@ -238,7 +240,7 @@ def config(
 
 def schema() -> None:
     """Print the JSON Schema of the file."""
-    from mng.cli.view_json import print_json
+    from mng.cli.documents import print_json
     from mng.config.schema import json_schema
 
     print_json(json_schema())

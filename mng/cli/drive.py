@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mng.cli.options import Progress
-from mng.cli.view import Paint, PlainView, View
+from mng.cli.table import Paint
+from mng.cli.view import PlainView, View
 from mng.cli.view_json import JsonView
 from mng.engine.run import Run
 from mng.model.action import Consent, Held, Plan

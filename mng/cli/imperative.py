@@ -9,18 +9,10 @@ from typing import Annotated
 
 import typer
 
-from mng.cli.common import (
-    check_text,
-    make_run,
-    pick_agents,
-    pick_any,
-    read_text,
-    seconds,
-    the_world,
-    variables,
-)  # fmt: skip
+from mng.cli.common import check_text, make_run, read_text, variables
 from mng.cli.declarative import Discard, Force, ending
 from mng.cli.drive import Manner, drive
+from mng.cli.live import pick_agents, pick_any, seconds, the_world
 from mng.cli.options import (
     NoColor,
     Output,

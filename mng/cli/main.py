@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from mng import __version__
-from mng.cli import declarative, imperative, query, reach
 from mng.errors import InvalidFile, MngError
 
 app = typer.Typer(
@@ -20,8 +20,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-_TEAMS, _AGENTS, _FILES = "Teams, from a file", "Agents and hosts", "Files and set-up"
 
 
 def _version(wanted: bool) -> None:
@@ -39,32 +37,36 @@ def _root(
     pass
 
 
-app.command()(declarative.up)
-app.command()(declarative.plan)
-app.command()(declarative.down)
-app.command()(imperative.create)
-app.command("list")(query.list_)
-app.command()(reach.connect)
-app.command("exec", context_settings={"allow_interspersed_args": False})(reach.exec_)
-app.command()(imperative.message)
-app.command()(imperative.destroy)
-app.command()(imperative.stop)
-app.command()(imperative.start)
-app.command()(reach.logs)
-app.command()(reach.wait)
-app.command()(reach.messages)
-app.command()(declarative.export)
-app.command()(declarative.validate)
-app.command()(declarative.config)
-app.command()(declarative.schema)
-app.command()(declarative.init)
-app.command()(query.doctor)
+# In the order of `--help`; each as module and function.
+_COMMANDS = {
+    "up": ("declarative", "up"), "plan": ("declarative", "plan"), "down": ("declarative", "down"),
+    "create": ("imperative", "create"), "list": ("query", "list_"), "connect": ("reach", "connect"),
+    "exec": ("reach", "exec_"), "message": ("imperative", "message"),
+    "destroy": ("imperative", "destroy"), "stop": ("imperative", "stop"),
+    "start": ("imperative", "start"), "logs": ("reach", "logs"), "wait": ("reach", "wait"),
+    "messages": ("reach", "messages"), "export": ("declarative", "export"),
+    "validate": ("declarative", "validate"), "config": ("declarative", "config"),
+    "schema": ("declarative", "schema"), "init": ("declarative", "init"),
+    "doctor": ("query", "doctor"),
+}  # fmt: skip
+
+
+def _register(words: list[str]) -> None:
+    """Import the one command that is called, all for help and completion: 0.1 s of imports."""
+    called = words[0] if words and words[0] in _COMMANDS else None
+    for name, (module, function) in _COMMANDS.items():
+        if called in (None, name):
+            # `exec` leaves what follows the name to the command that it runs.
+            settings = {"allow_interspersed_args": False} if name == "exec" else {}
+            command = getattr(import_module(f"mng.cli.{module}"), function)
+            app.command(name, context_settings=settings)(command)
 
 
 def main() -> None:
     """The entry point. A mistake is one line and a hint; a traceback only with MNG_VERBOSE=1."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    _register(sys.argv[1:])
     try:
         app(args=_arguments(sys.argv[1:]), standalone_mode=True)
     except InvalidFile as error:

@@ -9,10 +9,9 @@ from typing import Annotated
 
 import typer
 
-from mng.cli.common import pick_any, providers
+from mng.cli.live import pick_any, providers
 from mng.cli.options import NoColor, Output, OutputAs
-from mng.cli.view import Paint, ago, columns
-from mng.cli.view_json import list_document, print_json
+from mng.cli.table import Paint, ago, columns
 from mng.engine.fleet import Fleet
 from mng.engine.observe import observe
 from mng.model.name import HostName
@@ -40,11 +39,13 @@ def list_(
         hosts = [h for h in hosts if h.name in some_hosts | {a.name.host for a in agents}]
     agents.sort(key=lambda agent: (_ORDER.index(agent.state), agent.name))
     hosts.sort(key=lambda host: host.name)
+    from mng.cli.documents import list_document, print_json
+
     match output:
         case Output.JSON:
-            print_json(list_document(world, agents, hosts))
+            print_json(list_document(fleet, world, agents, hosts))
         case Output.YAML:
-            _print_yaml(list_document(world, agents, hosts))
+            _print_yaml(list_document(fleet, world, agents, hosts))
         case Output.NAME:
             print("".join(f"{agent.name}\n" for agent in agents), end="")
         case Output.TABLE | Output.WIDE:

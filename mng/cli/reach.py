@@ -9,9 +9,9 @@ import typer
 
 from mng.agents import remote
 from mng.agents.sight import glance
-from mng.cli.common import check_reachable, pick_agents, pick_any, seconds, the_world
+from mng.cli.live import check_reachable, pick_agents, pick_any, seconds, the_world
 from mng.cli.options import Agent, Agents, Output, OutputAs, Timeout
-from mng.cli.view import ago, columns
+from mng.cli.table import ago, columns
 from mng.engine.fleet import Fleet
 from mng.engine.follow import follow, wait_for
 from mng.errors import AgentError, CannotRun, HostError, UsageError
@@ -55,9 +55,18 @@ def exec_(
     host = next(iter(hosts)) if hosts else next(iter(agents)).host
     if why := world.unknown(host):
         raise CannotRun(f"host {host} is unknown: {why}", hint="mng list")
-    argv = ["sh", "-c", words[0]] if len(words) == 1 else list(words)
+    argv = _argv(words)
     status = _run(fleet.machine(host), world, host, agents, argv, seconds(timeout, "--timeout"))
     raise typer.Exit(status)
+
+
+def _argv(words: list[str]) -> list[str]:
+    """One word is shell text; several, or what stands behind `--`, are an argument list."""
+    if words[0] == "--":
+        if not words[1:]:
+            raise UsageError("no command", hint="mng exec AGENT -- PROGRAM ARGUMENT...")
+        return words[1:]
+    return ["sh", "-c", words[0]] if len(words) == 1 else words
 
 
 def _run(
@@ -140,7 +149,7 @@ def messages(agent: Agent, output: OutputAs = Output.TABLE) -> None:
     check_reachable(world, name)
     rows = _ledger(fleet, world, name)
     if output is Output.JSON:
-        from mng.cli.view_json import print_json
+        from mng.cli.documents import print_json
 
         print_json({"schema": "mng.messages/1", "agent": str(name), "messages": rows})
         return

@@ -1,13 +1,11 @@
-"""What a person reads: events as lines, tables, and errors."""
+"""What a person reads of events: a line for each."""
 
 from __future__ import annotations
 
-import os
 import sys
-import time
-from collections.abc import Sequence
 from typing import Protocol, TextIO
 
+from mng.cli.table import Paint
 from mng.model.action import (
     AwaitAgent,
     CreateHost,
@@ -38,24 +36,12 @@ from mng.model.event import (
 from mng.reconcile.builder import subject_of
 from mng.reconcile.text import plan_text
 
-_COLOURS = {"green": "32", "red": "31", "yellow": "33", "dim": "2", "bold": "1"}
-
 
 class View(Protocol):
     """A reader of events."""
 
     def show(self, event: Event) -> None: ...
     def close(self) -> None: ...
-
-
-class Paint:
-    """Colour for a terminal that wants it, nothing for all else. Source: no-color.org."""
-
-    def __init__(self, stream: TextIO, *, never: bool = False) -> None:
-        self.on = stream.isatty() and not never and not os.environ.get("NO_COLOR")
-
-    def __call__(self, colour: str, text: str) -> str:
-        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if self.on and text else text
 
 
 def done_words(step: Step) -> str:
@@ -139,25 +125,3 @@ class PlainView:
 def _not_yet(step: Step) -> str:
     subject = str(subject_of(step.action))
     return f"{subject} {step.because}".strip() if isinstance(step.action, SendMessage) else subject
-
-
-def columns(rows: Sequence[Sequence[str]], *, gap: int = 3) -> list[str]:
-    """Rows in columns as wide as their cells."""
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))] if rows else []
-    return [
-        (" " * gap)
-        .join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        .rstrip()
-        for row in rows
-    ]
-
-
-def ago(since: int, now: float | None = None) -> str:
-    """`12s`, `5m`, `3h`, `2d` since then."""
-    if not since:
-        return ""
-    seconds = max(0, int((now or time.time()) - since))
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= size:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"

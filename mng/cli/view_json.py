@@ -1,4 +1,4 @@
-"""What a program reads: one JSON document, or one event a line. A stable contract."""
+"""What a program reads: one event a line. A stable contract."""
 
 from __future__ import annotations
 
@@ -18,13 +18,8 @@ from mng.model.event import (
     Skipped,
     Started,
 )  # fmt: skip
-from mng.model.world import LiveAgent, LiveHost, SentState, World
 from mng.reconcile.builder import subject_of
 from mng.reconcile.text import plan_rows, sign, subject_text
-
-
-def print_json(document: dict[str, Any], out: TextIO | None = None) -> None:
-    print(json.dumps(document, indent=2, ensure_ascii=False), file=out or sys.stdout)
 
 
 class JsonView:
@@ -95,39 +90,3 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     pending = [{"subject": str(row.subject), "because": row.because} for row in plan.pending]
     rows = [" ".join(" ".join(cells).split()) for cells in plan_rows(plan)]
     return {"team": plan.team, "steps": steps, "held": held, "pending": pending, "rows": rows}
-
-
-def list_document(world: World, agents: list[LiveAgent], hosts: list[LiveHost]) -> dict[str, Any]:
-    return {
-        "schema": "mng.list/1",
-        "agents": [agent_document(world, agent) for agent in agents],
-        "hosts": [host_document(host) for host in hosts],
-        "unknown": dict(world.silent),
-    }
-
-
-def agent_document(world: World, agent: LiveAgent) -> dict[str, Any]:
-    host = world.hosts.get(agent.name.host)
-    delivered = [s for s in agent.sent if s.state not in (SentState.BEGUN, SentState.UNCERTAIN)]
-    open_ = [s for s in agent.sent if s.state is SentState.BEGUN]
-    doubt = [s for s in agent.sent if s.state is SentState.UNCERTAIN]
-    return {
-        "name": agent.name.name, "host": agent.name.host.name,
-        "provider": agent.name.host.provider, "team": agent.owner.team, "type": agent.spec.type,
-        "state": str(agent.state), "reason": agent.reason, "since": agent.since,
-        "pid": agent.pid, "exit_status": agent.exit_status,
-        "messages": {
-            "declared": sum(s.origin == "file" for s in agent.sent), "delivered": len(delivered),
-            "pending": len(open_), "held": len(doubt),
-        },
-        "work_dir": host.spec.work_dir if host else None, "file": agent.owner.file,
-        "labels": dict(agent.spec.labels),
-    }  # fmt: skip
-
-
-def host_document(host: LiveHost) -> dict[str, Any]:
-    return {
-        "name": host.name.name, "provider": host.name.provider, "team": host.owner.team,
-        "state": str(host.state), "reason": host.reason, "created": host.created,
-        "expires": host.expires, "source": host.spec.source,
-    }  # fmt: skip

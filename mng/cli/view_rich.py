@@ -11,7 +11,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from mng.cli.view import Paint, PlainView
+from mng.cli.table import Paint
+from mng.cli.view import PlainView
 from mng.model.action import AwaitAgent, SendMessage
 from mng.model.event import Event, Failed, Finished, Planned, Progress, Started
 from mng.reconcile.builder import subject_of

@@ -14,7 +14,6 @@ from mng.errors import MngError
 from mng.hosts.provider import Foreign
 from mng.model.name import AgentName, HostName
 from mng.model.world import AgentState, HostState, LiveAgent, LiveHost, World
-from mng.work.save import summary
 
 
 @dataclass(slots=True)
@@ -105,6 +104,8 @@ def _merge(parts: Collection[_Seen]) -> World:
 
 def with_unsaved(fleet: Fleet, world: World, hosts: Collection[HostName]) -> World:
     """The world with what each of these hosts holds that its source doesn't, in words."""
+
+    from mng.work.save import summary  # 0.01 s that a look at what is live doesn't pay
 
     def ask(name: HostName) -> tuple[HostName, str]:
         try:

@@ -142,7 +142,7 @@ class Local:
             shutil.rmtree(old, onerror=_make_writable)
 
     def _end_server(self, home: Path) -> None:
-        """A server without sessions ends by itself; one that a person opened a session in doesn't."""
+        """A server ends with its last session, but not if a person opened one of their own."""
         argv = ["sh", "-c", 'cd "$1" && tmux -S tmux kill-server', "mng", str(home)]
         self.transport.run(argv, timeout=10)
 

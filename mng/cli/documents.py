@@ -1,0 +1,59 @@
+"""What a program reads of the live state: one JSON document. A stable contract."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any, TextIO
+
+from mng.engine.fleet import Fleet
+from mng.model.name import HostName
+from mng.model.world import LiveAgent, LiveHost, SentState, World
+
+
+def print_json(document: dict[str, Any], out: TextIO | None = None) -> None:
+    print(json.dumps(document, indent=2, ensure_ascii=False), file=out or sys.stdout)
+
+
+def list_document(
+    fleet: Fleet, world: World, agents: list[LiveAgent], hosts: list[LiveHost]
+) -> dict[str, Any]:
+    return {
+        "schema": "mng.list/1",
+        "agents": [
+            agent_document(agent, _work_dir(fleet, world, agent.name.host)) for agent in agents
+        ],
+        "hosts": [host_document(host) for host in hosts],
+        "unknown": dict(world.silent),
+    }
+
+
+def _work_dir(fleet: Fleet, world: World, host: HostName) -> str | None:
+    """Where the tree lies on the host; None while that can't be known."""
+    return None if world.unknown(host) else fleet.machine(host).work_dir
+
+
+def agent_document(agent: LiveAgent, work_dir: str | None) -> dict[str, Any]:
+    delivered = [s for s in agent.sent if s.state not in (SentState.BEGUN, SentState.UNCERTAIN)]
+    open_ = [s for s in agent.sent if s.state is SentState.BEGUN]
+    doubt = [s for s in agent.sent if s.state is SentState.UNCERTAIN]
+    return {
+        "name": agent.name.name, "host": agent.name.host.name,
+        "provider": agent.name.host.provider, "team": agent.owner.team, "type": agent.spec.type,
+        "state": str(agent.state), "reason": agent.reason, "since": agent.since,
+        "pid": agent.pid, "exit_status": agent.exit_status,
+        "messages": {
+            "declared": sum(s.origin == "file" for s in agent.sent), "delivered": len(delivered),
+            "pending": len(open_), "held": len(doubt),
+        },
+        "work_dir": work_dir, "file": agent.owner.file,
+        "labels": dict(agent.spec.labels),
+    }  # fmt: skip
+
+
+def host_document(host: LiveHost) -> dict[str, Any]:
+    return {
+        "name": host.name.name, "provider": host.name.provider, "team": host.owner.team,
+        "state": str(host.state), "reason": host.reason, "created": host.created,
+        "expires": host.expires, "source": host.spec.source,
+    }  # fmt: skip
