@@ -26,11 +26,17 @@ class Draft:
 
     def __enter__(self) -> Draft:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.path = Path(tempfile.mkdtemp(prefix=".saving-", dir=self._folder))
+        for left in self._folder.glob(".saving-*-*"):
+            if not _alive(left.name.split("-")[1]):  # by a mng that was killed
+                shutil.rmtree(left, ignore_errors=True)
+        prefix = f".saving-{os.getpid()}-"
+        self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=self._folder))
         return self
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
+        with suppress(OSError):  # it holds earlier work, or another's draft
+            self._folder.rmdir()
 
     def publish(self, file: Path) -> Path:
         """Give a file its name. On disk, and whole, before it has it."""
@@ -43,6 +49,16 @@ class Draft:
                 _sync(self._folder)
                 return name
         raise AssertionError("there is always a next name")
+
+
+def _alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _sync(path: Path) -> None:

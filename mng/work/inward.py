@@ -66,7 +66,7 @@ class _Load:
 
     def _about(self, parcel: Parcel, kind: str, branch: str, prefix: str) -> None:
         facts = json.dumps({"branch": branch, "prefix": prefix, "kind": kind})
-        parcel.text("kind", kind)
+        parcel.text("kind", f"{kind}\n")
         parcel.text("facts", facts[1:-1])  # the host puts its base before it
         parcel.text("prefix", prefix)
 
@@ -84,9 +84,10 @@ class _Load:
 
     def _part(self, parcel: Parcel, name: str, part: Part) -> None:
         parcel.text(f"{name}/path", part.path)
-        parcel.text(f"{name}/base", part.base)
-        parcel.text(f"{name}/branch", part.branch)
-        parcel.data(f"{name}/changed", b"".join(os.fsencode(c) + b"\0" for c in part.changed))
+        parcel.text(f"{name}/base", f"{part.base}\n")
+        parcel.text(f"{name}/branch", f"{part.branch}\n")
+        if part.clean is not None:
+            parcel.data(f"{name}/clean", b"".join(os.fsencode(path) + b"\0" for path in part.clean))
         parcel.data(f"{name}/exclude", excludes(part.root))
         if part.submodule:
             parcel.text(f"{name}/submodule", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import tarfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +17,7 @@ from mng.work import git, remote
 from mng.work.draft import Draft, free_names
 from mng.work.receive import Broken, Report, receive
 from mng.work.source import repository_of
+from mng.work.stream import CHUNK
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +177,22 @@ def _into_tar(machine: Machine, folder: Path, stamp: str) -> Saved:
         with archive.open("wb") as file:
             done = remote.check(machine, remote.run_script(machine, text, stdout=file))
         sent = int(done.stderr.decode().partition("= files ")[2].split()[0])
-        with tarfile.open(archive, "r|gz") as tar:
-            found = sum(1 for _ in tar)
+        found = _count(archive)
         if found != sent:
             raise SaveFailed(f"the archive holds {found} files instead of {sent}")
         return Saved(str(draft.publish(archive)), (), 0, found)
+
+
+def _count(archive: Path) -> int:
+    """How many members an archive has, read to its last byte, for there its checksum is."""
+    found = 0
+    with gzip.open(archive) as plain, tarfile.open(fileobj=plain, mode="r|") as tar:
+        while tar.next() is not None:
+            found += 1
+            tar.members.clear()  # type: ignore[attr-defined]  # else it would remember every one
+        while plain.read(CHUNK):
+            pass
+    return found
 
 
 def _nothing(report: Report) -> Saved:

@@ -24,8 +24,8 @@ class Part:
     """One repository of a tree: the root (path ""), a submodule, or one that just lies in it.
 
     base: HEAD's commit, "" if it has none. branch: "" if HEAD is detached.
-    files: what git can't check out, present in the tree. changed: tracked, and not as in HEAD.
-    Names are relative to `root`, and decoded with os.fsdecode.
+    files: what git can't check out, present in the tree. clean: what it can, None if that is all
+    that HEAD has. Names are relative to `root`, and decoded with os.fsdecode.
     """
 
     path: str
@@ -33,7 +33,7 @@ class Part:
     base: str
     branch: str
     files: tuple[str, ...]
-    changed: tuple[str, ...]
+    clean: tuple[str, ...] | None = None
     submodule: bool = False
 
 
@@ -76,19 +76,21 @@ def scan(root: Path, hidden: Callable[[Path], bool], note: Say) -> Iterator[Part
 def _scan(
     root: Path, path: str, submodule: bool, hidden: Callable[[Path], bool], note: Say
 ) -> Iterator[Part]:
-    if ask_git(root, "rev-parse", "--is-bare-repository") == "true":
+    if not os.path.lexists(root / ".git"):  # a bare one
         base = ask_git(root, "rev-parse", "-q", "--verify", "HEAD") or ""
         branch = ask_git(root, "symbolic-ref", "-q", "--short", "HEAD") or ""
-        yield Part(path, root, base, branch, (), ())
+        yield Part(path, root, base, branch, ())
         return
     base, branch, files, changed = _status(root)
-    modules, unwatched = _index(root)
+    modules, unwatched, tracked = _index(root)
+    other = {*changed, *unwatched}
+    clean = tuple(name for name in tracked if name not in other) if other else None
     inner = [name.rstrip("/") for name in files if name.endswith("/")]
     plain = [name for name in files if not name.endswith("/")] + unwatched
     yield Part(
         path, root, base, branch,
         tuple(name for name in plain if not hidden(root / name)),
-        tuple(changed + unwatched), submodule,
+        clean, submodule,
     )  # fmt: skip
     for name in sorted({*inner, *modules}):
         if hidden(root / name) or not is_work_tree(root / name):
@@ -123,17 +125,18 @@ def _status(root: Path) -> tuple[str, str, list[str], list[str]]:
     return base, branch, files, changed
 
 
-def _index(root: Path) -> tuple[list[str], list[str]]:
-    """Submodules; and files that git was told not to watch, so that status is silent on them."""
-    modules, unwatched = [], []
+def _index(root: Path) -> tuple[list[str], list[str], list[str]]:
+    """Submodules; files that git was told not to watch, so that status is silent on them; all."""
+    modules, unwatched, tracked = [], [], []
     for entry in _split(run_git(root, "ls-files", "-z", "-s", "-v")):
         about, _, name = entry.partition("\t")
         tag, mode = about.split(" ")[:2]
+        tracked.append(name)
         if mode == "160000":
             modules.append(name)
         elif (tag.islower() or tag == "S") and os.path.lexists(root / name):
             unwatched.append(name)
-    return modules, unwatched
+    return modules, unwatched, tracked
 
 
 def _split(output: bytes) -> list[str]:

@@ -9,7 +9,7 @@ import tarfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, cast
 
 from mng.errors import MngError
 
@@ -36,8 +36,8 @@ class Parcel:
     def __init__(self, out: BinaryIO) -> None:
         self._outlet = _Outlet(out)
         self._tar = tarfile.open(  # noqa: SIM115  closed by __exit__
-            mode="w|", fileobj=self._outlet, bufsize=1 << 18, format=tarfile.GNU_FORMAT,
-            encoding="utf-8", errors="surrogateescape",
+            mode="w|", fileobj=cast(BinaryIO, self._outlet), bufsize=1 << 18,
+            format=tarfile.GNU_FORMAT, encoding="utf-8", errors="surrogateescape",
         )  # fmt: skip
 
     def __enter__(self) -> Parcel:
@@ -57,7 +57,12 @@ class Parcel:
     def data(self, name: str, data: bytes) -> None:
         info = tarfile.TarInfo(name)
         info.size = len(data)
-        self._tar.addfile(info, io.BytesIO(data))
+        self._add(info, io.BytesIO(data))
+
+    def _add(self, info: tarfile.TarInfo, content: BinaryIO | None = None) -> None:
+        self._tar.addfile(info, content)
+        # Else it would remember every one.
+        self._tar.members.clear()  # type: ignore[attr-defined]
 
     def chunks(self, name: str, stream: IO[bytes]) -> None:
         """A stream of unknown length as files NAME/00000000 and so on: tar wants sizes first."""
@@ -75,14 +80,14 @@ class Parcel:
             info.mtime = int(found.st_mtime)
             if stat.S_ISLNK(found.st_mode):
                 info.type, info.linkname = tarfile.SYMTYPE, os.readlink(path)
-                self._tar.addfile(info)
+                self._add(info)
             elif stat.S_ISDIR(found.st_mode):
                 info.type = tarfile.DIRTYPE
-                self._tar.addfile(info)
+                self._add(info)
             else:
                 with path.open("rb") as file:
                     info.size = os.fstat(file.fileno()).st_size
-                    self._tar.addfile(info, file)
+                    self._add(info, file)
         except BrokenPipeError:
             raise
         except OSError as error:

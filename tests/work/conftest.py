@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from .workbench import Desk
+
 
 @pytest.fixture(autouse=True)
 def _own_git_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "gitconfig"
-    config.write_text("[user]\n name = U\n email = u@example.invalid\n[protocol \"file\"]\n allow = always\n")
+    config.write_text(
+        '[user]\n name = U\n email = u@example.invalid\n[protocol "file"]\n allow = always\n'
+    )
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
@@ -25,3 +29,8 @@ def local(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(params=["dash", "bash"])
 def shell(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)

@@ -12,16 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from workbench import a_machine, a_repository
 
 from mng.errors import HostError, HostUnreachable, SetupFailed
 from mng.model.transport import Machine
 from mng.work.inward import bring_in
 from mng.work.setup import run_setup
 
-
-def quiet(words: str) -> None:
-    pass
+from .workbench import a_machine, a_repository, quiet
 
 
 @pytest.fixture

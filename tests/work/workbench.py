@@ -7,13 +7,20 @@ import os
 import stat
 import subprocess
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from mng.errors import HostUnreachable
+from mng.model.name import HostName
 from mng.model.transport import Completed, Machine
+from mng.work.inward import bring_in
+from mng.work.save import Saved, save
 
 MARK = "0123456789abcdef"
+HOST = HostName("local", "h")
+NOW = datetime(2026, 11, 23, 20, 45, tzinfo=UTC)
+PREFIX = "refs/mng/saved/h/20261123T204500Z"
 
 
 class Shell:
@@ -33,12 +40,12 @@ class Shell:
         timeout: float | None = None,
     ) -> Completed:
         program = self.shell if argv[0] == "sh" else argv[0]
-        data = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
+        data: dict[str, Any] = {"input" if isinstance(stdin, bytes) else "stdin": stdin}
         try:
-            done = subprocess.run(
+            done: subprocess.CompletedProcess[bytes] = subprocess.run(
                 [program, *argv[1:]], stdout=stdout or subprocess.PIPE,
                 stderr=stderr or subprocess.PIPE, timeout=timeout, env=self.env, check=False,
-                **data,  # type: ignore[call-overload]
+                **data,
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
             raise HostUnreachable("no answer in time") from error
@@ -124,11 +131,14 @@ def tree_of(path: Path) -> dict[bytes, tuple[str, str]]:
 
 
 def everything(path: Path) -> dict[str, tuple[str, int]]:
-    """Every file below a directory, .git included, with its content and time: has it been touched?"""
+    """Every file below a directory, .git included, with its content and time: has it been touched?
+
+    But no times of objects: git renews one when it is to write what is there already.
+    """
     return {
         os.fsdecode(os.path.relpath(at, path)): (
             hashlib.sha256(at.read_bytes()).hexdigest() if at.is_file() else "",
-            at.lstat().st_mtime_ns,
+            0 if "objects" in at.parts else at.lstat().st_mtime_ns,
         )
         for at in sorted(path.rglob("*"))
         if not at.is_symlink() and not at.is_dir()
@@ -138,3 +148,44 @@ def everything(path: Path) -> dict[str, tuple[str, int]]:
 def refs_of(path: Path, *patterns: str) -> dict[str, str]:
     listed = run(path, "git", "for-each-ref", "--format=%(refname) %(objectname)", *patterns)
     return dict(line.split(" ", 1) for line in listed.splitlines())
+
+
+def quiet(words: str) -> None:
+    pass
+
+
+class Desk:
+    """A source, a host with its work tree, and the save of it."""
+
+    def __init__(self, base: Path, *, local: bool = True, shell: str = "dash") -> None:
+        self.base = base
+        self.source = a_repository(base / "source")
+        self.machine = a_machine(base / "home", local=local, shell=shell)
+        self.work = Path(self.machine.work_dir)
+        bring_in(self.machine, str(self.source), say=quiet)
+
+    def save(self, source: Path | None = None) -> Saved:
+        at = str(source or self.source)
+        return save(self.machine, HOST, at, self.base / "archive", now=NOW, say=print)
+
+    def checked_out(self, ref: str, name: str = "out") -> Path:
+        """A saved commit as files."""
+        out = self.base / name
+        run(self.source, "git", "worktree", "add", "-q", "--detach", str(out), ref)
+        return out
+
+
+def work_hard(work: Path) -> None:
+    """Two branches with new commits, a tag, two stash entries, and all sorts of changes."""
+    sh(
+        work,
+        """
+        echo 1 >on-main; git add .; git commit -qm 'on main'
+        git checkout -q other; echo 2 >on-other; git add .; git commit -qm 'on other'
+        git checkout -q -b third; git tag new-tag; git tag -a noted -m noted
+        git notes add -m 'a note'
+        echo stash1 >f1; git stash -q; echo stash2 >f2; echo u >untracked; git stash -qu
+        git checkout -q main
+        """,
+    )
+    make_dirty(work)

@@ -1,6 +1,7 @@
 # Comes before every script that runs git: git as the script means it, whoever's configuration
 # and environment it finds.
 export LC_ALL=C
+command -v git >/dev/null || fail 69 "there is no git on the host"
 for name in $(env | sed -n 's/^\(GIT_[A-Za-z0-9_]*\)=.*/\1/p'); do
     case $name in
         GIT_CONFIG_GLOBAL | GIT_CONFIG_SYSTEM | GIT_CONFIG_NOSYSTEM | GIT_EXEC_PATH | GIT_SSL_*) ;;
@@ -11,8 +12,7 @@ export GIT_TERMINAL_PROMPT=0 GIT_OPTIONAL_LOCKS=0 GIT_LFS_SKIP_SMUDGE=1
 export GIT_AUTHOR_NAME=mng GIT_AUTHOR_EMAIL=mng@mng.invalid
 export GIT_COMMITTER_NAME=mng GIT_COMMITTER_EMAIL=mng@mng.invalid
 # Without this, a tree whose .git is gone would be taken for a part of a repository around it.
-GIT_CEILING_DIRECTORIES=$(dirname "$work")
-export GIT_CEILING_DIRECTORIES
+export GIT_CEILING_DIRECTORIES="${work%/*}"
 
 git() {
     command git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.quotePath=false \

@@ -1,6 +1,6 @@
 # inward       a tar stream on stdin -> the work tree, made whole beside its place and then renamed
 #
-# The stream: `kind` (git, folder, none), `facts` (inside of a JSON object), `prefix`, a directory
+# The stream: `kind` (a line: git, folder, none), `facts` (inside of a JSON object), `prefix`, a directory
 # repo/NNNN for every repository, root first, tree/... with the files that git can't check out,
 # and `end`. Safe to repeat; a tree that is there is left alone.
 leave_if_done() {
@@ -32,12 +32,13 @@ wipe "$work.tmp-$mark-"*
 if [ -e "$work" ] || [ -L "$work" ]; then
     fail 73 "$work is in the way: it is not empty, and mng did not make it"
 fi
-mkdir -p "$(dirname "$work")"
+mkdir -p "${work%/*}/"
 tmp=$(mktemp -d "$work.tmp-$mark-XXXXXX")
 trap 'wipe "$tmp"' EXIT
 trap 'exit 130' HUP INT TERM
 
-tar -x -p -o -f - -C "$tmp" || fail 65 "the files did not arrive whole"
+said=$(tar -x -p -o -f - -C "$tmp" 2>&1) ||
+    fail 65 "the files did not arrive whole: $(echo "$said" | tail -n 1)"
 [ -e "$tmp/end" ] || fail 65 "the stream was cut short"
 mkdir -p "$tmp/tree"
 
@@ -46,7 +47,7 @@ fetch() { # REPO    objects and refs, from a directory on this disk or out of th
         source=$(cat "$1/source"; echo .)
         git clone -q --bare --no-hardlinks --template= -- "${source%.}" .git
         git config core.bare false
-        git remote remove origin
+        git config --remove-section remote.origin
         # The user's gc must not be able to break this tree.
         if [ -e .git/objects/info/alternates ]; then
             git repack -q -a -d
@@ -66,8 +67,8 @@ fetch() { # REPO    objects and refs, from a directory on this disk or out of th
 }
 
 check_out() { # REPO    HEAD, the index as HEAD, and those of its files that are as in HEAD
-    base=$(cat "$1/base")
-    branch=$(cat "$1/branch")
+    read -r base <"$1/base"
+    read -r branch <"$1/branch"
     if [ -n "$branch" ]; then
         git symbolic-ref HEAD "refs/heads/$branch"
         [ -z "$base" ] || git update-ref "refs/heads/$branch" "$base"
@@ -76,10 +77,11 @@ check_out() { # REPO    HEAD, the index as HEAD, and those of its files that are
     fi
     [ -n "$base" ] || return 0
     git read-tree HEAD
-    # Changed paths leave the index while the others are checked out, then come back as in HEAD.
-    [ ! -s "$1/changed" ] || git update-index -z --force-remove --stdin <"$1/changed"
-    git checkout-index -q -a -u
-    [ ! -s "$1/changed" ] || git read-tree -m HEAD
+    if [ -e "$1/clean" ]; then
+        git checkout-index -q -u -z --stdin <"$1/clean"
+    else
+        git checkout-index -q -u -a
+    fi
 }
 
 bring() ( # REPO
@@ -90,7 +92,8 @@ bring() ( # REPO
     check_out "$1"
     mkdir -p .git/info .git/hooks
     cat "$1/exclude" >>.git/info/exclude
-    { git for-each-ref --format='%(objectname)'; cat "$1/base"; echo; } >>"$tmp/refs"
+    git for-each-ref --format='%(objectname)' >>"$tmp/refs"
+    cat "$1/base" >>"$tmp/refs"
 )
 
 adopt() ( # REPO    a submodule: known to the configuration, its git directory where git puts it
@@ -113,7 +116,8 @@ begin_repository() ( # WORDS    a folder's files, or nothing, as the first commi
     echo "$commit" >"$tmp/refs"
 )
 
-case $(cat "$tmp/kind") in
+read -r kind <"$tmp/kind"
+case $kind in
     git)
         for repo in "$tmp"/repo/*; do bring "$repo"; done
         # As good as can be: a submodule that git can't place is still whole where it lies.
@@ -124,9 +128,10 @@ case $(cat "$tmp/kind") in
 esac
 
 base=$(git -C "$tmp/tree" rev-parse -q --verify HEAD || :)
-cp "$tmp/prefix" "$home/work.prefix"
-cp "$tmp/refs" "$home/work.refs"
+mv "$tmp/prefix" "$home/work.prefix"
+mv "$tmp/refs" "$home/work.refs"
 printf '{"base": "%s", %s}\n' "$base" "$(cat "$tmp/facts")" >"$tmp/work.next"
 mv "$tmp/work.next" "$home/work.next"
 mv "$tmp/tree" "$work"
+wipe "$tmp" # before the last word: whoever finds that comes here no more
 mv "$home/work.next" "$home/work.done"

@@ -41,7 +41,7 @@ is_unchanged() { # DIRECTORY    a submodule that has nothing but what came in
 put() { # INDEX PATH TREE    a tree in the place of what an index has there
     indexed "$1" ls-files -z -- ":(top,literal)$2" | lines | sed "s/^/0 $none$tab/" | names |
         indexed "$1" update-index -z --index-info
-    [ "$3" = "$empty" ] || indexed "$1" read-tree --prefix="$2/" "$3"
+    [ "$3" = "$empty" ] || indexed "$1" read-tree -i --prefix="$2/" "$3"
 }
 
 save_nested() { # -> trees: "TREE PATH" or "COMMIT PATH" of a submodule; dirs: an index of git directories

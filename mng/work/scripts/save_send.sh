@@ -43,7 +43,7 @@ linked() { # META    one further work tree, wherever on the host it lies
             inner=$(names <"$tmp/except" |
                 (cd "$top" && git check-ignore --no-index -v -n -z --stdin) | lines |
                 awk 'NR % 4 == 3 { rule = $0 } NR % 4 == 0 && rule == "" { print }')
-            [ -z "$inner" ] || fail 75 "can't save the repositories in $top: $inner"
+            [ -z "$inner" ] || fail 76 "can't save the repositories in $top: $inner"
             ;;
     esac
     tree=$(snapshot "$top" "$tmp/except")

@@ -1,0 +1,1 @@
+"""Real git, real shells, and a host that is a directory."""

@@ -1,0 +1,121 @@
+"""Repositories within the work tree are saved with it."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+from mng.work.inward import bring_in
+from mng.work.save import save
+
+from .workbench import (
+    HOST,
+    NOW,
+    PREFIX,
+    Desk,
+    a_machine,
+    a_repository,
+    everything,
+    quiet,
+    run,
+    sh,
+    tree_of,
+)
+
+
+def nest(work: Path, inner: Path) -> None:
+    """Repositories in the tree: cloned, begun, broken, shallow, linked, ignored, deep."""
+    sh(
+        work,
+        f"""
+        git clone -q {inner} cloned
+        cd cloned; echo x >x; git add x; git commit -qm inner; echo y >y; echo l >a.log
+        git stash -qu; echo z >z; echo f >>f1; git clone -q {inner} 'deep er'; cd ..
+        mkdir begun; git init -q begun; echo b >begun/b
+        git clone -q {inner} broken; rm broken/.git/HEAD; echo precious >broken/p
+        git clone -q --depth=1 file://{inner} shallow
+        git init -q src; echo inside >src/deep/a.py
+        git worktree add -q -b linked linked; echo w >linked/w
+        git worktree add -q --detach ../outside; cd ../outside; echo o >o; git add o
+        git commit -qm outside; echo p >p; cd ../work
+        mkdir junk.log; git clone -q {inner} junk.log/ignored
+        """,
+    )
+
+
+def test_repositories_within_the_tree_are_saved_whole(tmp_path: Path, shell: str) -> None:
+    """Their files are in the tree's commit, their git directories in one of their own."""
+    desk = Desk(tmp_path, shell=shell)
+    nest(desk.work, a_repository(tmp_path / "inner"))
+    before = everything(tmp_path / "home")
+
+    saved = desk.save()
+
+    out = desk.checked_out(f"{PREFIX}/work-tree")
+    expected = tree_of(desk.work)
+    ours = {k: v for k, v in expected.items() if not k.startswith((b"linked/", b"junk.log/"))}
+    assert tree_of(out) == ours
+    assert {k: v for k, v in everything(tmp_path / "home").items() if k != "save.lock"} == before
+
+    dirs = desk.checked_out(f"{PREFIX}/git-dirs", "dirs")
+    whole = ("cloned", "cloned/deep er", "shallow", "begun", "src")
+    for path in whole:
+        copy = dirs / f"{path}.git"
+        for empty in ("refs", "objects"):
+            (copy / empty).mkdir(exist_ok=True)
+        (out / path / ".git").mkdir()
+        sh(tmp_path, f"cp -a '{copy}/.' '{out / path}/.git'")
+    for path in whole:
+        run(out / path, "git", "fsck", "--strict")
+        for command in ("log --all --oneline", "stash list", "status --porcelain -uall"):
+            there, here = (sh(at / path, f"git {command}") for at in (desk.work, out))
+            assert there == here
+    assert (dirs / "broken.git/config").exists()
+    assert not (dirs / "junk.log").exists()
+
+    show = ("git", "show")
+    assert run(desk.source, *show, f"{PREFIX}/worktrees/linked/work-tree:w") == "w"
+    assert run(desk.source, *show, f"{PREFIX}/worktrees/outside/HEAD:o") == "o"
+    assert run(desk.source, *show, f"{PREFIX}/worktrees/outside/work-tree:p") == "p"
+    assert f"{PREFIX}/heads/linked" in saved.refs
+
+
+def test_submodules_are_saved_only_if_they_changed(tmp_path: Path, local: bool) -> None:
+    """New commits, stash and dirt are; what came in is not sent back."""
+    subs = [a_repository(tmp_path / name) for name in ("sub1", "sub2")]
+    source = a_repository(tmp_path / "source")
+    sh(
+        source,
+        f"git submodule -q add {subs[0]} one; git submodule -q add {subs[1]} two; git commit -qm s",
+    )
+    machine = a_machine(tmp_path / "home", local=local)
+    bring_in(machine, str(source), say=quiet)
+    work = Path(machine.work_dir)
+    archive = tmp_path / "archive"
+    nothing = save(machine, HOST, str(source), archive, now=NOW, say=quiet)
+    assert nothing.refs == ()
+    sh(work, "cd one; echo x >x; git add x; git commit -qm x; echo y >y")
+
+    save(machine, HOST, str(source), archive, now=NOW, say=quiet)
+
+    listed = run(source, "git", "ls-tree", "-r", f"{PREFIX}/work-tree")
+    assert "one/x" in listed
+    assert "one/y" in listed
+    assert "160000 commit" in listed
+    assert "two/" not in listed
+    dirs = run(source, "git", "ls-tree", "-r", "--name-only", f"{PREFIX}/git-dirs")
+    assert "one.git/HEAD" in dirs
+    assert "two.git" not in dirs
+
+
+def test_a_repository_whose_name_git_cannot_list_goes_into_the_archive(desk: Desk) -> None:
+    """A line break in a nested repository's name: files are saved, nothing is guessed."""
+    name = "odd\nname"
+    (desk.work / name).mkdir()
+    sh(desk.work / name, "git init -q; echo x >x")
+
+    saved = desk.save()
+
+    assert saved.place.endswith(".tar.gz")
+    with tarfile.open(saved.place) as tar:
+        assert f"./{name}/x" in tar.getnames()
