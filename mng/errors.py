@@ -47,6 +47,10 @@ class HostUnreachable(HostError):
     """A host did not answer. It may be alive: unknown is not gone."""
 
 
+class HostGone(HostError):
+    """A host is not there any more, or another one has its name."""
+
+
 class NotOurs(HostError):
     """Something has the right name but not mng's marks. It is never used and never killed."""
 

@@ -25,10 +25,10 @@ class Demo:
     settles = 0.0
 
     def launch(self, spec: AgentSpec, *, resume: bool) -> Launch:
-        program = Path(__file__).with_name("demo_tui.py").read_bytes()
+        program = Path(__file__).with_name("demo_tui").glob("*.py")
         more = ("--resume",) if resume else ()
-        argv = ("python3", "{dir}/demo_tui.py", *more, *spec.args)
-        return Launch(argv, {"demo_tui.py": program})
+        argv = ("python3", "{dir}/demo_tui", *more, *spec.args)
+        return Launch(argv, {f"demo_tui/{file.name}": file.read_bytes() for file in program})
 
     def looks(self, spec: AgentSpec) -> bool:
         return False

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from mng import __version__
 from mng.agents.kind import Launch
-from mng.errors import AgentError, HostError, UsageError
+from mng.errors import AgentError, HostError, HostGone, UsageError
 from mng.model.name import AgentName
 from mng.model.spec import AgentSpec, Env, MessageSpec, Owner, Secret
 from mng.model.transport import Completed, Machine
@@ -59,7 +59,7 @@ def _call(
     word = said[-1] if said else ""
     match done.status, word:
         case 66, "gone":
-            raise HostError("the host is gone, or another has its name", hint="mng list")
+            raise HostGone("the host is gone, or another has its name", hint="mng list")
         case 67, _:
             raise HostError("the host is about to end", hint="run it again")
         case 75, _:
@@ -111,7 +111,7 @@ def start(machine: Machine, want: Start, created: int) -> tuple[str, str]:
 
 def _launcher(machine: Machine, want: Start) -> str:
     """The script that becomes the agent's process by `exec`, so that no shell waits behind it."""
-    agent_dir = f"{machine.home}/agents/{want.name.name}"
+    agent_dir = f"{machine.home}/agents/.{want.incarnation}"
     exports = {
         "MNG_AGENT": want.name.name, "MNG_HOST": want.name.host.name,
         "MNG_TEAM": want.owner.team, "MNG_AGENT_DIR": agent_dir,
@@ -122,7 +122,12 @@ def _launcher(machine: Machine, want: Start) -> str:
         # The socket's whole path may be too long for it, its name is not.
         tmux, buffer = "tmux -u -S tmux", f"-b mng.{want.name.name}.env"
         take = f"{tmux} show-buffer {buffer} && {tmux} delete-buffer {buffer}"
-        lines.append(f'eval "$(cd {shlex.quote(machine.home)} && {take})"')
+        lines += [
+            f"mng_env=$(cd {shlex.quote(machine.home)} && {take}) ||"
+            " { echo 'mng: the secrets did not arrive' >&2; exit 71; }",
+            'eval "$mng_env"',
+            "unset mng_env",
+        ]
     argv = [item.replace("{dir}", agent_dir) for item in want.launch.argv]
     lines.append(f"exec {shlex.join(argv)}")
     return "\n".join(lines) + "\n"
@@ -189,7 +194,7 @@ def deliver(
     """Type one message into an agent's terminal, at most once.
 
     delay: seconds between paste and Enter. proof: seconds to wait for the agent's evidence.
-    Returns accepted, submitted, already, ended, gone, mode or torn.
+    Returns accepted, submitted, already, ended, gone, mode, draft or torn.
     Source: tmux(1), load-buffer, paste-buffer -p (bracketed paste), if-shell -F.
     """
     text = message.text.encode()
@@ -207,7 +212,13 @@ def update(
         "version": __version__, "created": created, "spec": spec.to_json(),
     }  # fmt: skip
     stdin = json.dumps(record, indent=1).encode()
-    return call(machine, "update", name.name, incarnation, owner.team, stdin=stdin)
+    size = str(len(stdin))
+    return call(machine, "update", name.name, incarnation, owner.team, size, stdin=stdin)
+
+
+def put(machine: Machine, file: str, data: bytes) -> None:
+    """Replace a file in the host's home, at once or not at all."""
+    call(machine, "put", file, str(len(data)), stdin=data)
 
 
 def logs(machine: Machine, name: AgentName, lines: int) -> bytes:

@@ -10,11 +10,13 @@ from typing import Any
 
 from mng.agents.kind import AgentKind, Facts, find_kind
 from mng.agents.remote import ledger_of, script
-from mng.errors import HostUnreachable, MngError
+from mng.errors import HostGone, HostUnreachable, MngError
 from mng.model.name import AgentName
 from mng.model.spec import AgentSpec, HostSpec, Owner
 from mng.model.transport import Machine
 from mng.model.world import AgentState, HostState, LiveAgent, LiveHost, Sent, SentState
+
+Files = Mapping[str, list[str]]  # the lines of each file in an agent's directory
 
 _NONCE = "mng-screen-7f3a9c"
 
@@ -55,12 +57,16 @@ class View:
 
 
 def look(machine: Machine, looking: Collection[str] = (), *, timeout: float = 10.0) -> View:
-    """Ask a host for everything at once. Raises HostUnreachable, also if tmux does not answer.
+    """Ask a host for everything at once.
+
+    Raises HostGone, or HostUnreachable, also if its tmux does not answer.
 
     looking: the agents whose screens are wanted too. timeout: seconds.
     """
     argv = ["sh", "-c", script("observe"), "mng", machine.home, machine.mark, _NONCE, *looking]
     done = machine.transport.run(argv, timeout=timeout)
+    if done.status == 66:
+        raise HostGone("it went away while it was looked at", hint="run it again")
     if done.status != 0:
         raise HostUnreachable(done.stderr.decode("utf-8", "replace").strip() or "it went away")
     view = parse(done.stdout.decode("utf-8", "replace"))
@@ -159,16 +165,30 @@ def live_agents(
 ) -> Iterator[LiveAgent]:
     """The agents of a host. quiet: seconds without output, where it was watched more closely."""
     panes = {pane.name: pane for pane in view.panes if pane.incarnation}
-    for name in sorted({*view.files, *panes}):
-        agent = _live_agent(host, view, name, panes.get(name), quiet or {})
+    files = {**view.files, **_displaced(view.files, panes)}
+    for name in sorted({*files, *panes}):
+        agent = _live_agent(host, view, name, files.get(name, {}), panes.get(name), quiet or {})
         if agent is not None:
             yield agent
 
 
+def _displaced(files: Mapping[str, Files], panes: Mapping[str, Pane]) -> dict[str, Files]:
+    """Where a rename died after the directory and before the session: the session has the name."""
+    moved: dict[str, Files] = {}
+    for name, pane in panes.items():
+        record = f"{pane.incarnation}.json"
+        if record in files.get(name, {}):
+            continue
+        for other in files:
+            if record in files[other] and other not in panes:
+                moved[name], moved[other] = files[other], {}
+    return moved
+
+
 def _live_agent(
-    host: LiveHost, view: View, name: str, pane: Pane | None, quiet: Mapping[str, float]
-) -> LiveAgent | None:
-    files = view.files.get(name, {})
+    host: LiveHost, view: View, name: str, files: Files, pane: Pane | None,
+    quiet: Mapping[str, float],
+) -> LiveAgent | None:  # fmt: skip
     journal = Journal(files.get("journal", []))
     incarnation = pane.incarnation if pane else journal.incarnation
     record = _json("\n".join(files.get(f"{incarnation}.json", [])))
@@ -209,6 +229,7 @@ def _live_agent(
         reason=sighting.reason,
         since=sighting.since or pane.created,
         pid=pane.pid,
+        created=pane.created,
     )
 
 

@@ -127,6 +127,8 @@ def _wait(run: Run, consent: Consent, manner: Manner, end: Converged) -> Iterato
                 return
             plan = following
         if not any(plan.changes):
+            if plan.exit_status == 1:
+                yield Planned(plan, run.seconds)  # else nobody would learn why
             yield Converged(end.exit_status or plan.exit_status)
             return
         yield Planned(plan, run.seconds)

@@ -68,7 +68,7 @@ def main() -> None:
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     _register(sys.argv[1:])
     try:
-        app(args=_arguments(sys.argv[1:]), standalone_mode=True)
+        app(args=_arguments(sys.argv[1:]), prog_name="mng")
     except InvalidFile as error:
         print(error.report or f"mng: {error}", file=sys.stderr)
         if error.report:

@@ -29,7 +29,7 @@ def list_(
     output: OutputAs = Output.TABLE,
     no_color: NoColor = False,
 ) -> None:
-    """Show the agents and hosts that are live, those first that need you."""
+    """Show agents and hosts, those first that need you."""
     fleet = Fleet()
     world = observe(fleet, providers())
     agents, hosts = list(world.agents.values()), list(world.hosts.values())

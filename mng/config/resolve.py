@@ -174,10 +174,9 @@ def _check_type(checked: Checked, name: str, agent: Agent, known: Known) -> None
     node = checked.tree.near(*path)
     if checked.is_broken(*path, "type") or checked.is_broken(*path, "command"):
         return
-    types = {*KNOWN_TYPES, *known.types}
-    if agent.type not in types:
+    if agent.type not in KNOWN_TYPES and agent.type not in known.types:
         at = checked.tree.near(*path, "type").at
-        near = did_you_mean(agent.type, sorted(types))
+        near = did_you_mean(agent.type, sorted({*KNOWN_TYPES, *known.types}))
         checked.faults.add(at, f"no agent type {agent.type!r}", near)
     elif agent.type == "command" and agent.command is None:
         checked.faults.add(node.key, f"agent {name!r} is of type command and needs 'command'")

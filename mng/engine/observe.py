@@ -10,7 +10,7 @@ from mng.agents.kind import find_kind
 from mng.agents.sight import foreign_agents, glance, live_agents, live_host, look
 from mng.engine.fleet import Fleet
 from mng.engine.threads import at_once
-from mng.errors import MngError
+from mng.errors import HostGone, MngError
 from mng.hosts.provider import Foreign
 from mng.model.name import AgentName, HostName
 from mng.model.world import AgentState, HostState, LiveAgent, LiveHost, World
@@ -63,6 +63,8 @@ def _see(fleet: Fleet, found: LiveHost) -> _Seen:
             view = look(machine, looking)
             agents = list(live_agents(host, view))
         seen.foreign_agents = list(foreign_agents(host, view))
+    except HostGone:
+        return seen  # another mng has ended it since it was found
     except MngError as error:
         return _unreachable(fleet, found, str(error))
     fleet.add(host)

@@ -13,7 +13,7 @@ from mng.agents.kind import find_kind
 from mng.agents.sight import live_agents, look
 from mng.engine.context import Context
 from mng.engine.talk import await_agent, send
-from mng.errors import AgentError, HostError, SaveFailed
+from mng.errors import AgentError, HostError, MngError, SaveFailed
 from mng.hosts.local import record_text
 from mng.model.action import (
     Action,
@@ -31,7 +31,7 @@ from mng.model.action import (
     UpdateHost,
 )  # fmt: skip
 from mng.model.event import Outcome, Result
-from mng.model.name import AgentName
+from mng.model.name import AgentName, HostName
 from mng.model.spec import HostSpec, Owner
 from mng.model.world import HostState, LiveHost
 from mng.work.inward import bring_in
@@ -57,8 +57,10 @@ def perform(action: Action, context: Context, say: Say) -> Outcome:
             case SweepHost(name, _, leftovers):
                 remote.call(context.machine(name), "sweep", *leftovers)
                 return Outcome()
-            case DestroyHost():
-                return _destroy_host(action, context, say)
+            case DestroyHost(name, mark):
+                return _unless_gone(
+                    name, mark, context, lambda: _destroy_host(action, context, say)
+                )
             case StartAgent():
                 return _start(action, context)
             case UpdateAgent(name, incarnation, spec, owner):
@@ -72,9 +74,11 @@ def perform(action: Action, context: Context, say: Say) -> Outcome:
             case StopAgent(name, incarnation):
                 remote.call(context.machine(name.host), "stop", name.name, incarnation, "stop")
                 return Outcome()
-            case DestroyAgent(name, incarnation):
-                remote.call(context.machine(name.host), "stop", name.name, incarnation, "destroy")
-                return Outcome()
+            case DestroyAgent(name):
+                mark = context.machine(name.host).mark
+                return _unless_gone(
+                    name.host, mark, context, lambda: _destroy_agent(action, context)
+                )
             case RecordMessages(name, incarnation, messages):
                 keys = [message.key for message in messages]
                 remote.call(context.machine(name.host), "record", name.name, incarnation, *keys)
@@ -109,7 +113,7 @@ def _record(host: LiveHost, spec: HostSpec, owner: Owner, context: Context) -> L
     from mng import __version__
 
     text = record_text(host.name, host.mark, spec, owner, host.created, __version__)
-    remote.call(context.machine(host.name), "put", "host.json", stdin=text.encode())
+    remote.put(context.machine(host.name), "host.json", text.encode())
     updated = dataclasses.replace(host, spec=spec, owner=owner)
     context.fleet.add(updated)
     return updated
@@ -120,12 +124,31 @@ def _update_host(action: UpdateHost, context: Context) -> Outcome:
     return Outcome()
 
 
+def _unless_gone(
+    host: HostName, mark: str, context: Context, end: Callable[[], Outcome]
+) -> Outcome:
+    """End something. Where another mng ends the whole host meanwhile, that is success, too."""
+    try:
+        return end()
+    except MngError:
+        found = context.fleet.provider(host.provider).find()
+        if any(isinstance(one, LiveHost) and one.mark == mark for one in found):
+            raise
+        return Outcome(Result.ALREADY, "another mng was faster")
+
+
+def _destroy_agent(action: DestroyAgent, context: Context) -> Outcome:
+    machine = context.machine(action.name.host)
+    remote.call(machine, "stop", action.name.name, action.incarnation, "destroy")
+    return Outcome()
+
+
 def _destroy_host(action: DestroyHost, context: Context, say: Say) -> Outcome:
-    """Close, save, verify, end. If the work can't be saved, the host stays and is opened again."""
+    """Close, save, verify, seal, end. If the work can't be saved, the host stays, opened again."""
     name, machine = action.name, context.machine(action.name)
-    said = remote.call(machine, "close")
+    said, _, token = remote.call(machine, "close").partition(" ")
     if said != "closed":
-        raise HostError(f"host {name} is in use again: {said}", hint="run it again")
+        raise HostError(f"host {name} is in use again by {token}", hint="run it again")
     words = "its work was discarded"
     try:
         saved = save(machine, name, action.spec.source, context.archive, now=context.now(), say=say)
@@ -135,6 +158,9 @@ def _destroy_host(action: DestroyHost, context: Context, say: Say) -> Outcome:
             remote.call(machine, "reopen")
             hint = error.hint or f"or give the work up: --discard-work {name.name}"
             raise SaveFailed(f"{error}; host {name} stays", hint=hint) from error
+    # Another mng may have opened the host meanwhile, and its agents have worked since the save.
+    if remote.call(machine, "seal", token) != "sealed":
+        raise HostError(f"host {name} was opened again by another mng", hint="run it again")
     context.fleet.provider(name.provider).destroy(name, action.mark)
     return Outcome(Result.DONE, words)
 

@@ -64,6 +64,9 @@ class Run:
     def apply(self, plan: Plan) -> Iterator[Event]:
         """The plan's events, and `Converged` at the end."""
         status = plan.exit_status
+        # A host that was half removed is in no plan any more.
+        for name in self.providers:
+            self.fleet.provider(name).tidy()
         for event in apply(plan, self.context):
             status = _fold(status, event)
             yield event

@@ -118,6 +118,8 @@ def _outcome(said: str, name: AgentName) -> Outcome:
             return Outcome(Result.ALREADY, "already delivered")
         case "mode":
             return Outcome(Result.HELD, "blocked: someone reads its scrollback (copy mode)")
+        case "draft":
+            return Outcome(Result.HELD, "blocked: someone's half-typed text stands there")
         case "ended":
             return Outcome(Result.HELD, "it ended before the message was submitted")
         case "gone":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -106,40 +107,41 @@ class Local:
         mark, created = secrets.token_hex(8), int(time.time())
         new = self.hosts / f".new-{os.getpid()}-{mark}"
         try:
-            self._sweep()
+            self.tidy()
             new.mkdir(parents=True, mode=0o700)
             (new / "id").write_text(mark)
             text = record_text(name, mark, spec, owner, created, __version__)
             (new / "host.json").write_text(text)
             os.rename(new, self.hosts / name.name)
+            return LiveHost(name, owner, spec, mark=mark, created=created)
         except OSError as error:
             shutil.rmtree(new, ignore_errors=True)
             there = self._read(name)
             if isinstance(there, LiveHost) and there.mark:
                 return there
             raise HostError(f"can't make host {name}: {error}") from error
-        there = self._read(name)
-        assert isinstance(there, LiveHost)
-        return there
 
-    def _sweep(self) -> None:
+    def tidy(self) -> None:
         """Remove what a killed mng has left, before one rename or after the other."""
         for path in self.hosts.glob(".*-*-*"):
             if not _alive(path.name.split("-")[1]):
-                shutil.rmtree(path, ignore_errors=True)
+                with contextlib.suppress(OSError):  # another mng may be at it, too
+                    _remove(path)
 
     def destroy(self, name: HostName, mark: str) -> None:
         """Removed under another name, so that no half of it is ever taken for a host."""
         home, old = self.hosts / name.name, self.hosts / f".old-{os.getpid()}-{mark}"
-        self._sweep()
+        self.tidy()
         there = self._read(name) if home.exists() else None
         if isinstance(there, LiveHost) and there.mark == mark:
-            self._end_server(home)
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError), (home / "lock").open("ab") as lock:
+                # The lock of close, seal and reopen: nobody opens the host between look and rename.
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not (home / "sealed").exists():
+                    raise HostError(f"host {name} was opened again", hint="run it again")
+                self._end_server(home)
                 os.rename(home, old)
-        shutil.rmtree(old, ignore_errors=True)
-        if old.exists():
-            shutil.rmtree(old, onerror=_make_writable)
+        _remove(old)
 
     def _end_server(self, home: Path) -> None:
         """A server ends with its last session, but not if a person opened one of their own."""
@@ -150,6 +152,12 @@ class Local:
         home = self.hosts / host.name.name
         work_dir = host.spec.work_dir or str(home / "work")
         return Machine(self.transport, str(home), work_dir, host.mark, local=True)
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    if path.exists():
+        shutil.rmtree(path, onerror=_make_writable)
 
 
 def _make_writable(call: object, path: str, error: object) -> None:

@@ -45,7 +45,14 @@ class Provider(Protocol):
         ...
 
     def destroy(self, name: HostName, mark: str) -> None:
-        """End a host and verify it. One that is gone, or is another's, is success."""
+        """End a host that was sealed, and verify it. One that is gone, or is another's, is success.
+
+        Raises HostError if it was opened since it was sealed.
+        """
+        ...
+
+    def tidy(self) -> None:
+        """Remove the halves of hosts that a killed mng has left. Nothing else, and never fails."""
         ...
 
     def reach(self, host: LiveHost) -> Machine:

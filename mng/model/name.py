@@ -60,7 +60,7 @@ def parse_address(text: str) -> Address:
     """
     name, at, rest = text.partition("@")
     if not at:
-        name, _, provider = text.partition(".")
-        return Address(check_name(name), None, check_name(provider) if provider else None)
+        name, dot, provider = text.partition(".")
+        return Address(check_name(name), None, check_name(provider) if dot else None)
     host, dot, provider = rest.partition(".")
     return Address(check_name(name), check_name(host), check_name(provider) if dot else None)

@@ -19,9 +19,9 @@ from mng.model.action import (
 from mng.model.name import AgentName
 from mng.model.spec import Change, Condition, Desired, MessageSpec, WantedAgent
 from mng.model.world import AgentState, LiveAgent, Sent, SentState
-from mng.reconcile.builder import Builder
+from mng.reconcile.builder import Builder, count
 from mng.reconcile.drift import Drift, classes, drift, in_words
-from mng.reconcile.messages import settle
+from mng.reconcile.messages import Verdict, settle
 
 
 def by_need(desired: Desired, names: Iterable[AgentName]) -> list[AgentName]:
@@ -40,6 +40,13 @@ def _needs(desired: Desired, name: AgentName) -> dict[AgentName, Condition]:
     return {other: after[other.name] for other in sorted(desired.agents) if other.name in after}
 
 
+def cost_of_end(live: LiveAgent) -> str:
+    """What is lost when an agent's process ends."""
+    if not live.alive:
+        return ""
+    return f"ends the {'conversation' if live.resumes else 'running process'}"
+
+
 def plan_end(builder: Builder, agent: LiveAgent, because: str) -> int:
     return builder.add(DestroyAgent(agent.name, agent.incarnation), because)
 
@@ -51,18 +58,28 @@ def plan_agent(builder: Builder, name: AgentName, wanted: WantedAgent) -> None:
         tell = builder.doubt if world.unknown(name.host) else builder.pend
         tell(name, builder.closed[name.host])
         return
-    fresh_host = name.host in builder.replaced or name.host not in world.hosts
-    live = None if fresh_host else world.agents.get(name)
-    if name in world.foreign_agents:
+    live = builder.live(name)
+    old = _former(builder, name, wanted) if live is None else None
+    if name in world.foreign_agents and name.host not in builder.replaced:
         builder.refuse(name, "a session of that name has no mark of mng", "choose another name")
-    elif live is None:
-        old = AgentName(name.host, wanted.was) if wanted.was else None
-        if old and old in world.agents and not fresh_host:
-            _rename(builder, name, wanted, world.agents[old])
-        else:
-            _start_new(builder, name, wanted)
-    elif _may_manage(builder, live, wanted):
-        _converge(builder, live, wanted)
+    elif here := live or old:
+        if here.state is AgentState.UNKNOWN:
+            builder.doubt(name, here.reason)
+        elif old:
+            _rename(builder, name, wanted, old)
+        elif _may_manage(builder, here, wanted):
+            _converge(builder, here, wanted)
+    else:
+        _start_new(builder, name, wanted)
+
+
+def _former(builder: Builder, name: AgentName, wanted: WantedAgent) -> LiveAgent | None:
+    """The agent that is to get this name, if it is there and wanted under no other."""
+    if not wanted.was:
+        return None
+    old = AgentName(name.host, wanted.was)
+    taken = old in builder.desired.agents or old in builder.former.values()
+    return None if taken else builder.live(old)
 
 
 def _start_new(builder: Builder, name: AgentName, wanted: WantedAgent) -> None:
@@ -76,6 +93,8 @@ def _start_new(builder: Builder, name: AgentName, wanted: WantedAgent) -> None:
 
 def _why_new(builder: Builder, name: AgentName, wanted: WantedAgent) -> str:
     """`not found`, with the hint of a rename where one agent of the same spec has left the file."""
+    if name.host in builder.replaced:
+        return "its host is replaced"
     twins = [
         live.name.name
         for other, live in sorted(builder.world.agents.items())
@@ -113,8 +132,7 @@ def _gates(builder: Builder, name: AgentName) -> list[int | None] | str:
 
 def _gate(builder: Builder, other: AgentName, condition: Condition) -> bool | int:
     """True: met. A number: met after that step. False: not within this plan."""
-    live = builder.world.agents.get(other)
-    starting = builder.started.get(other)
+    live, starting = builder.live(other), builder.started.get(other)
     if condition == "started":
         return starting or live is not None
     if condition == "ready":
@@ -132,9 +150,14 @@ def _gate(builder: Builder, other: AgentName, condition: Condition) -> bool | in
 def _await(builder: Builder, name: AgentName, condition: Condition) -> int:
     key = (name, condition)
     if key not in builder.awaited:
-        after = [builder.started.get(name), *builder.talked.get(name, [])[:1]]
+        after = [_before(builder, name), *builder.talked.get(name, [])[:1]]
         builder.awaited[key] = builder.add(AwaitAgent(name, condition), "", after)
     return builder.awaited[key]
+
+
+def _before(builder: Builder, name: AgentName) -> int | None:
+    """The step that must come before any other of this agent."""
+    return builder.started.get(name) or builder.renamed.get(name)
 
 
 def _rename(builder: Builder, name: AgentName, wanted: WantedAgent, old: LiveAgent) -> None:
@@ -142,8 +165,8 @@ def _rename(builder: Builder, name: AgentName, wanted: WantedAgent, old: LiveAge
         builder.refuse(name, f"{old.name} is not this team's, so it can't be renamed")
         return
     rename = RenameAgent(old.name, name.name, old.incarnation)
-    number = builder.add(rename, f"renamed from {old.name.name}", at=wanted.at)
-    builder.started[name] = number
+    builder.renamed[name] = builder.add(rename, f"renamed from {old.name.name}", at=wanted.at)
+    builder.former[name] = old.name
     _converge(builder, dataclasses.replace(old, name=name), wanted)
 
 
@@ -164,14 +187,13 @@ def _converge(builder: Builder, live: LiveAgent, wanted: WantedAgent) -> None:
     name, consent = live.name, builder.consent
     if wanted.stopped:
         if live.alive:
-            builder.add(StopAgent(name, live.incarnation), "asked for")
+            builder.add(StopAgent(name, live.incarnation), "asked for", [_before(builder, name)])
         return
     drifts = drift(live.spec, wanted.spec)
     hard = in_words(drifts, Change.RESTART, Change.REPLACE)
     if hard and live.alive and not builder.consents(consent.recreate, name.name):
-        lost = f"ends the {'conversation' if live.resumes else 'running process'}"
-        builder.hold(Held("!", name, hard, f"--recreate {name.name}", lost))
-        _plan_messages(builder, name, wanted, live.sent, live, None)
+        builder.hold(Held("!", name, hard, f"--recreate {name.name}", cost_of_end(live)))
+        _plan_messages(builder, name, wanted, live.sent, live, _before(builder, name))
     elif hard:
         _restart(builder, live, wanted, hard, resume=False)
     elif because := _why_restart(builder, live, wanted):
@@ -181,7 +203,10 @@ def _converge(builder: Builder, live: LiveAgent, wanted: WantedAgent) -> None:
 
 
 def _why_restart(builder: Builder, live: LiveAgent, wanted: WantedAgent) -> str:
-    """Why the agent is to be started again though its spec says the same, or ""."""
+    """Why the agent is to be started again though its spec says the same, or "".
+
+    What runs is never restarted for a consent: that would make each `up` with it do so again.
+    """
     policy = wanted.spec.restart
     asked = live.name.name in builder.consent.recreate or "*" in builder.consent.recreate
     match live.state:
@@ -191,20 +216,27 @@ def _why_restart(builder: Builder, live: LiveAgent, wanted: WantedAgent) -> str:
             return live.reason
         case AgentState.DONE if policy == "always" or asked:
             return live.reason
-        case AgentState.DONE if live.resumes and settle(wanted.messages, live.sent).send:
+        case AgentState.DONE if live.resumes and _settle(builder, wanted, live.sent).send:
             return "resumed for a new message"
         case _:
-            return "asked for" if asked else ""
+            return ""
 
 
 def _restart(
     builder: Builder, live: LiveAgent, wanted: WantedAgent, because: str, *, resume: bool
 ) -> None:
     carried = carry(live.sent) if resume else ()
+    taken = {message.key: message for message in _settle(builder, wanted, carried).record}
+    carried = tuple(entry for entry in carried if entry.key not in taken)
+    carried += tuple(Sent(key, SentState.RECORDED, one.origin) for key, one in taken.items())
     start = StartAgent(
         live.name, wanted.spec, wanted.owner, live.incarnation, resume=resume, carried=carried
     )
-    _start(builder, start, because, [builder.started.get(live.name)], wanted)
+    _start(builder, start, because, [_before(builder, live.name)], wanted)
+
+
+def _settle(builder: Builder, wanted: WantedAgent, sent: tuple[Sent, ...]) -> Verdict:
+    return settle(wanted.messages, sent, builder.consent.messages)
 
 
 def carry(sent: Iterable[Sent]) -> tuple[Sent, ...]:
@@ -219,14 +251,14 @@ def _keep(
     builder: Builder, live: LiveAgent, wanted: WantedAgent, drifts: tuple[Drift, ...]
 ) -> None:
     """The process stays as it is; its record and its messages follow."""
-    renamed = builder.started.get(live.name)
+    before = _before(builder, live.name)
     if Change.IN_PLACE in classes(drifts) or live.owner.team != wanted.owner.team:
         words = in_words(drifts, Change.IN_PLACE) or "adopted"
         update = UpdateAgent(live.name, live.incarnation, wanted.spec, wanted.owner)
-        builder.add(update, words, [renamed], wanted.at)
+        builder.add(update, words, [before], wanted.at)
     if live.state is AgentState.FAILED:
         builder.note(live.name, f"{live.reason}; restart: {wanted.spec.restart}")
-    _plan_messages(builder, live.name, wanted, live.sent, live, renamed)
+    _plan_messages(builder, live.name, wanted, live.sent, live, before)
 
 
 def _plan_messages(
@@ -234,15 +266,11 @@ def _plan_messages(
     live: LiveAgent | None, previous: int | None,
 ) -> None:  # fmt: skip
     """live: the agent that is to get them, None for one that this plan starts."""
-    verdict = settle(wanted.messages, sent, builder.consent.messages)
+    verdict = _settle(builder, wanted, sent)
     place = {message.key: number for number, message in enumerate(wanted.messages, 1)}
     incarnation = live.incarnation if live else None
     if live and not live.alive:
-        if verdict.send or verdict.held:
-            flag = f"--recreate {name.name}"
-            because = f"{live.reason}, and {len(verdict.send + verdict.held)} messages are not said"
-            builder.hold(Held(">", name, because, flag, "says all its messages again"))
-        return
+        verdict = _of_the_dead(builder, live, verdict)
     for message in verdict.finish:
         words = f"{_quote(message, place)} pasted, not submitted"
         send = SendMessage(name, message, incarnation, pasted=True)
@@ -253,11 +281,21 @@ def _plan_messages(
         send = SendMessage(name, message, incarnation, wait=wait)  # type: ignore[arg-type]
         previous = _talk(builder, name, send, _quote(message, place), previous)
     if verdict.record and incarnation:
-        words = f"{len(verdict.record)} messages recorded as delivered"
+        words = f"{count(len(verdict.record), 'message')} recorded as delivered"
         builder.add(RecordMessages(name, incarnation, verdict.record), words, [previous])
     for message, why in verdict.held:
         flag = "--messages send | --messages accept"
         builder.hold(Held(">", name, f"{_quote(message, place)} {why}", flag))
+
+
+def _of_the_dead(builder: Builder, live: LiveAgent, verdict: Verdict) -> Verdict:
+    """What can be done with the messages of an agent that has ended and is not started again."""
+    unsaid = len(verdict.send) + (0 if live.resumes else len(verdict.held))
+    if unsaid:
+        because = f"{live.reason}, and {count(unsaid, 'message')} not said"
+        loses = "" if live.resumes else "says all its messages again"
+        builder.hold(Held(">", live.name, because, f"--recreate {live.name.name}", loses))
+    return Verdict(record=verdict.record, held=verdict.held if live.resumes else ())
 
 
 def _talk(

@@ -34,7 +34,7 @@ from mng.model.action import (
 )  # fmt: skip
 from mng.model.name import AgentName, HostName
 from mng.model.spec import Condition, Desired
-from mng.model.world import World
+from mng.model.world import LiveAgent, World
 
 
 @dataclass(slots=True)
@@ -52,6 +52,8 @@ class Builder:
     started: dict[AgentName, int] = field(default_factory=dict)  # agent -> step that starts it
     awaited: dict[tuple[AgentName, Condition], int] = field(default_factory=dict)
     talked: dict[AgentName, list[int]] = field(default_factory=dict)  # agent -> its messages
+    renamed: dict[AgentName, int] = field(default_factory=dict)  # new name -> step that renames
+    former: dict[AgentName, AgentName] = field(default_factory=dict)  # new name -> live name
     replaced: set[HostName] = field(default_factory=set)
 
     def add(
@@ -82,6 +84,11 @@ class Builder:
         """The user agreed for this name, for all, or to everything."""
         return self.consent.everything or "*" in names or name in names
 
+    def live(self, name: AgentName) -> LiveAgent | None:
+        """The agent that has this name, or gets it in this plan; None if it is still to be made."""
+        gone = name.host in self.replaced or name.host not in self.world.hosts
+        return None if gone else self.world.agents.get(self.former.get(name, name))
+
     def everything_so_far(self) -> tuple[int, ...]:
         """The numbers of all steps that change something, for what comes only after success."""
         return tuple(
@@ -97,6 +104,11 @@ class Builder:
             hosts=len(self.desired.hosts),
             agents=len(self.desired.agents),
         )
+
+
+def count(number: int, noun: str) -> str:
+    """`1 message`, `2 messages`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def subject_of(action: Action) -> Subject:

@@ -32,9 +32,9 @@ def as_desired(world: World) -> Desired:
 
 
 def as_wanted(agent: LiveAgent) -> WantedAgent:
+    """What has ended shall stay so. The ledger tells what was said by key, not its text."""
     messages = tuple(MessageSpec(sent.key, "") for sent in agent.sent)
-    stopped = agent.state is AgentState.STOPPED
-    return WantedAgent(agent.spec, agent.owner, messages, stopped=stopped)
+    return WantedAgent(agent.spec, agent.owner, messages, stopped=not agent.alive)
 
 
 def up(desired: Desired) -> Intent:
@@ -110,7 +110,7 @@ def create(
         edited = dataclasses.replace(wanted, spec=spec)
         if there is not None:
             _check_same(there, edited)
-        elif new_host and name.host in world.hosts:
+        elif new_host and name.host in world.hosts and not _half_made(world, name.host, host):
             raise HostError(f"host {name.host} exists", hint=f"mng create {name} (no --new-host)")
         hosts = dict(live.hosts)
         if name.host not in hosts and not world.unknown(name.host):
@@ -122,6 +122,13 @@ def create(
         return Desired(hosts, {**live.agents, name: edited})
 
     return intent
+
+
+def _half_made(world: World, name: HostName, wanted: HostSpec | None) -> bool:
+    """A host goes with its last agent, so one without any is left by a `create` that died, or is
+    just being made by another one: of the same spec, it is the host that is asked for."""
+    there = world.hosts[name]
+    return there.owner.adhoc and there.spec == wanted and not world.agents_on(name)
 
 
 def _check_same(there: LiveAgent, wanted: WantedAgent) -> None:

@@ -11,6 +11,9 @@ from mng.model.world import Sent, SentState
 
 Settlement = Literal["send", "accept"]
 
+_UNSURE = "uncertain: the host died while it was typed, and nothing proves that it arrived"
+_BEHIND = "waits for the one that is uncertain"
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -33,7 +36,8 @@ def settle(
 
     If the last delivered message still stands in the file and every undelivered one stands after
     it, those are sent. Otherwise they are held, until `consent` says to send them as new ones or
-    to take them as delivered.
+    to take them as delivered. A message without a text is known by its key alone: it stands for
+    what was said, and can't be said.
     """
     ledger = {entry.key: entry for entry in sent}
     place = {message.key: number for number, message in enumerate(wanted)}
@@ -47,11 +51,13 @@ def settle(
     doubtful = tuple(
         message
         for message in wanted
-        if message.key in ledger and ledger[message.key].state is SentState.UNCERTAIN
+        if message.key in ledger
+        and ledger[message.key].state is SentState.UNCERTAIN
+        and message.text
     )
-    undelivered = tuple(message for message in wanted if message.key not in ledger)
+    undelivered = tuple(message for message in wanted if message.key not in ledger and message.text)
     open_ = tuple(sorted((*doubtful, *undelivered), key=lambda message: place[message.key]))
-    why = _why_held(undelivered, doubtful, sent, place)
+    why = _UNSURE if doubtful else _why_held(undelivered, sent, place)
     if not open_:
         return Verdict(finish)
     if not why:
@@ -62,18 +68,17 @@ def settle(
         case "accept":
             return Verdict(finish, record=open_)
         case None:
-            return Verdict(finish, held=tuple((message, why) for message in open_))
+            held = tuple(
+                (message, _BEHIND if doubtful and message not in doubtful else why)
+                for message in open_
+            )
+            return Verdict(finish, held=held)
 
 
 def _why_held(
-    undelivered: Sequence[MessageSpec],
-    doubtful: Sequence[MessageSpec],
-    sent: Sequence[Sent],
-    place: dict[str, int],
+    undelivered: Sequence[MessageSpec], sent: Sequence[Sent], place: dict[str, int]
 ) -> str:
     """Why the undelivered messages can't simply be appended, or ""."""
-    if doubtful:
-        return "uncertain: the host died while it was typed, and nothing proves that it arrived"
     said = [entry for entry in sent if entry.origin == "file" or entry.key in place]
     if not said or not undelivered:
         return ""

@@ -16,9 +16,9 @@ from mng.model.action import (
 from mng.model.name import HostName
 from mng.model.spec import Change, Desired, WantedHost
 from mng.model.world import LiveAgent, LiveHost, World
-from mng.reconcile.agents import by_need, plan_agent, plan_end
-from mng.reconcile.builder import Builder
-from mng.reconcile.drift import classes, drift, in_words
+from mng.reconcile.agents import by_need, cost_of_end, plan_agent, plan_end
+from mng.reconcile.builder import Builder, count
+from mng.reconcile.drift import drift, in_words
 
 _EASY = {"setup", "env", "timeout", "idle_timeout"}  # may change while a host is being made
 
@@ -56,9 +56,13 @@ def _plan_host(builder: Builder, name: HostName, wanted: WantedHost) -> None:
             builder.made[name] = builder.add(create, "not found", at=wanted.at)
     elif not wanted.external and _may_manage_host(builder, live, wanted):
         _converge_host(builder, live, wanted)
-    if live and live.leftovers and name not in builder.closed:
+    if live and live.leftovers and not wanted.external and not _leaves(builder, name):
         sweep = SweepHost(name, live.mark, live.leftovers)
-        builder.add(sweep, f"{len(live.leftovers)} buffers of an interrupted mng")
+        builder.add(sweep, f"{count(len(live.leftovers), 'buffer')} of an interrupted mng")
+
+
+def _leaves(builder: Builder, name: HostName) -> bool:
+    return name in builder.closed or name in builder.replaced
 
 
 def _may_manage_host(builder: Builder, live: LiveHost, wanted: WantedHost) -> bool:
@@ -78,29 +82,29 @@ def _may_manage_host(builder: Builder, live: LiveHost, wanted: WantedHost) -> bo
 def _converge_host(builder: Builder, live: LiveHost, wanted: WantedHost) -> None:
     drifts = drift(live.spec, wanted.spec)
     hard = {one.field for one in drifts if one.change is Change.REPLACE}
-    if live.unfinished and hard <= _EASY:
-        finish = CreateHost(live.name, wanted.spec, wanted.owner)
-        because = f"unfinished: {live.unfinished}"
-        builder.made[live.name] = builder.add(finish, because, at=wanted.at)
-    elif Change.REPLACE in classes(drifts):
+    name, easy = live.name, bool(live.unfinished) and hard <= _EASY
+    # Who asks for another host gets it, though the end of this one was interrupted.
+    if hard and (not easy or name.name in builder.consent.replace_host):
         _replace_host(builder, live, wanted, in_words(drifts, Change.REPLACE))
-    elif drifts or live.owner.team != wanted.owner.team:
+        return
+    adopted = live.owner.team != wanted.owner.team
+    if adopted or (drifts and not easy):
         words = in_words(drifts, Change.IN_PLACE) or "adopted"
-        update = UpdateHost(live.name, live.mark, wanted.spec, wanted.owner)
-        builder.made[live.name] = builder.add(update, words, at=wanted.at)
+        update = UpdateHost(name, live.mark, wanted.spec, wanted.owner)
+        builder.made[name] = builder.add(update, words, at=wanted.at)
+    if easy:
+        finish = CreateHost(name, wanted.spec, wanted.owner)
+        because = f"unfinished: {live.unfinished}"
+        builder.made[name] = builder.add(finish, because, [builder.made.get(name)], wanted.at)
 
 
 def _replace_host(builder: Builder, live: LiveHost, wanted: WantedHost, words: str) -> None:
     """Save, destroy, create; its agents follow as new ones."""
     agents = builder.world.agents_on(live.name)
-    others = [agent for agent in agents if not _ours(builder, agent)]
-    if others:
-        builder.hold(_held_by_others("!", live, others))
-        builder.closed[live.name] = "the host is to be replaced"
-        return
-    if not builder.consents(builder.consent.replace_host, live.name.name):
-        flag = f"--replace-host {live.name.name}"
-        builder.hold(Held("!", live.name, words, flag, loses=_loses(builder, live, agents)))
+    if held := _why_not_replaced(builder, live, agents, words):
+        builder.hold(held)
+        if live.unfinished:
+            builder.closed[live.name] = f"the host is unfinished: {live.unfinished}"
         return  # its agents go on as they are: the old host serves them until it is replaced
     ended = [plan_end(builder, agent, "its host is replaced") for agent in agents]
     end = DestroyHost(live.name, live.mark, live.spec, _discards(builder, live))
@@ -108,6 +112,21 @@ def _replace_host(builder: Builder, live: LiveHost, wanted: WantedHost, words: s
     create = CreateHost(live.name, wanted.spec, wanted.owner)
     builder.made[live.name] = builder.add(create, f"replaced: {words}", [gone], wanted.at)
     builder.replaced.add(live.name)
+
+
+def _why_not_replaced(
+    builder: Builder, live: LiveHost, agents: list[LiveAgent], words: str
+) -> Held | None:
+    others = [agent for agent in agents if not (_ours(builder, agent) or _to_adopt(builder, agent))]
+    if others:
+        return _held_by_others("!", live, others)
+    loses = _loses(builder, live, agents)
+    if not builder.consents(builder.consent.replace_host, live.name.name):
+        return Held("!", live.name, words, f"--replace-host {live.name.name}", loses)
+    safe = [agent.name.name for agent in agents if agent.spec.protect]
+    if safe and not builder.consent.force:
+        return Held("!", live.name, f"{words}; protected: {', '.join(safe)}", "--force", loses)
+    return None
 
 
 def _plan_ends(builder: Builder) -> None:
@@ -138,8 +157,7 @@ def _plan_removal(builder: Builder, agent: LiveAgent, before: tuple[int, ...]) -
     elif builder.consent.prune or builder.consent.everything:
         return builder.add(DestroyAgent(agent.name, agent.incarnation), because, before)
     else:
-        loses = "its conversation" if agent.alive else ""
-        builder.hold(Held("-", agent.name, because, "--prune", loses))
+        builder.hold(Held("-", agent.name, because, "--prune", cost_of_end(agent)))
     return None
 
 
@@ -178,7 +196,6 @@ def _surplus_agents(builder: Builder) -> list[LiveAgent]:
         agent
         for name, agent in sorted(builder.world.agents.items())
         if name not in builder.desired.agents
-        and builder.scope.has_agent(name)
         and _ours(builder, agent)
         and name.host not in builder.closed
         and not (name.name in renamed and _takes_over(builder, agent))
@@ -196,10 +213,15 @@ def _takes_over(builder: Builder, old: LiveAgent) -> bool:
 
 
 def _ours(builder: Builder, agent: LiveAgent) -> bool:
-    """Within reach of the command: of its team, or named by it where it speaks for no team."""
-    if builder.scope.team is not None:
-        return agent.owner.team == builder.scope.team
-    return builder.scope.has_agent(agent.name)
+    """Within reach of the command: of its team, if it speaks for one, and in its scope."""
+    in_team = builder.scope.team in (None, agent.owner.team)
+    return in_team and builder.scope.has_agent(agent.name)
+
+
+def _to_adopt(builder: Builder, agent: LiveAgent) -> bool:
+    consented = builder.consent.adopt or builder.consent.everything
+    wanted = agent.name in builder.desired.agents and builder.scope.has_agent(agent.name)
+    return agent.owner.adhoc and wanted and consented
 
 
 def _held_by_others(sign: str, host: LiveHost, others: list[LiveAgent]) -> Held:

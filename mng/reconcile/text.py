@@ -30,7 +30,7 @@ from mng.model.action import (
     UpdateHost,
 )  # fmt: skip
 from mng.model.name import AgentName, HostName
-from mng.reconcile.builder import subject_of
+from mng.reconcile.builder import count, subject_of
 
 _KINDS = {"+": "to create", "-": "to destroy", "~": "to change", ">": "message"}
 _KINDS |= {"s": "to restart", "x": "to stop"}
@@ -98,7 +98,7 @@ def plan_text(plan: Plan, seconds: float | None = None) -> str:
     """The plan as `mng plan` prints it."""
     when = "" if seconds is None else f" · observed in {seconds:.1f}s"
     head = f"{plan.team} · " if plan.team != "-" else ""
-    lines = [f"{head}{_count(plan.hosts, 'host')}, {_count(plan.agents, 'agent')}{when}"]
+    lines = [f"{head}{count(plan.hosts, 'host')}, {count(plan.agents, 'agent')}{when}"]
     lines += table(plan_rows(plan))
     return "\n".join([*lines, summary(plan)])
 
@@ -122,7 +122,7 @@ def summary(plan: Plan) -> str:
     """`Plan: 2 to create, 1 message; 1 held`, or that there is nothing to do."""
     counts = Counter(_KINDS[sign(step.action)] for step in plan.changes)
     parts = [
-        _count(number, kind) if kind == "message" else f"{number} {kind}"
+        count(number, kind) if kind == "message" else f"{number} {kind}"
         for kind, number in counts.items()
     ]
     refused = sum(isinstance(row, Refused) for row in plan.rows)
@@ -137,7 +137,3 @@ def summary(plan: Plan) -> str:
     ]  # fmt: skip
     said = "; ".join(part for part in (", ".join(parts), ", ".join(rest)) if part)
     return f"Plan: {said or 'nothing to do'}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

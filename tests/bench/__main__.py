@@ -60,7 +60,12 @@ class Bench:
             subprocess.run(["git", *identity, *argv], cwd=root, env=self.env, check=True)
 
     def row(
-        self, name: str, argv: Sequence[str], *, runs: int = 0, after: Callable[[], None] | None = None
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        runs: int = 0,
+        after: Callable[[], None] | None = None,
     ) -> None:
         """Measure and print a row. `after` undoes a run, outside of the measured time."""
         costs = []
@@ -76,7 +81,7 @@ class Bench:
 
     def team(self, name: str, agents: int, *, messages: bool) -> str:
         """A file with one local host and so many agents; its path."""
-        lines = [f"name: {name}", "hosts: {h-%s: {provider: local}}" % name, "agents:"]
+        lines = [f"name: {name}", f"hosts: {{h-{name}: {{provider: local}}}}", "agents:"]
         for number in range(agents):
             lines += [f"  {name}-{number}:", "    type: command", f'    command: "{PROGRAM}"']
             lines += [f"    message: Do thing {number}."] if messages else []
@@ -129,7 +134,7 @@ def peers(bench: Bench) -> None:
     for number in range(50):
         path = bench.root / f"tmuxp-{number}.yaml"
         path.write_text(
-            f"session_name: t{number}\nwindows:\n  - panes:\n      - shell_command: [\"{PROGRAM}\"]\n"
+            f'session_name: t{number}\nwindows:\n  - panes:\n      - shell_command: ["{PROGRAM}"]\n'
         )
         files.append(str(path))
     load = ["tmuxp", "load", "-d", "-y", "-S", socket, "-f", "/dev/null", *files]

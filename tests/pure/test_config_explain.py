@@ -6,13 +6,13 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from config_files import Files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mng.config.explain import explain, resolved_yaml
 from mng.config.load import Loaded, load
 from mng.errors import NotFound
+from tests.pure.config_files import Files
 
 TEAM = """\
 vars: {who: world}

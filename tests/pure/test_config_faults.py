@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from config_files import ONE_AGENT, Files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mng.config.load import Loaded, load
 from mng.errors import InvalidFile
+from tests.pure.config_files import ONE_AGENT, Files
 
 
 @pytest.fixture

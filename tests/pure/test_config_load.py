@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from config_files import Files, agent_name, host_name
 
 from mng.config.load import load
 from mng.config.starter import starter
 from mng.model.spec import Desired, HostSpec, Owner, Secret, WantedAgent
+from tests.pure.config_files import Files, agent_name, host_name
 
 README = """\
 name: auth

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from config_files import Files, agent_name
 
 from mng.config.explain import explain
+from tests.pure.config_files import Files, agent_name
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from config_files import ONE_AGENT, Files
+
+from tests.pure.config_files import ONE_AGENT, Files
 
 
 @pytest.fixture

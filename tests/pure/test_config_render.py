@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from config_files import Files
 
 from mng.errors import UsageError
+from tests.pure.config_files import Files
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from config_files import ONE_AGENT, Files
 
 from mng.config.load import discover, load
 from mng.errors import InvalidFile, UsageError
+from tests.pure.config_files import ONE_AGENT, Files
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from waiting import eventually
 
-DEMO = Path(__file__).parents[2] / "mng" / "agents" / "demo_tui.py"
+from tests.tmux.waiting import eventually
+
+DEMO = Path(__file__).parents[2] / "mng" / "agents" / "demo_tui"
 QUIET = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
 
 
@@ -318,7 +319,7 @@ def test_a_hook_that_never_ends_is_ended(stage: Stage) -> None:
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\nsleep 600\n")
     hook.chmod(0o755)
-    patient = "import demo_tui as d; d.GIT_TIMEOUT = 2; d.main(['--busy', '0'])"
+    patient = "from demo_tui import app, work; work.GIT_TIMEOUT = 2; app.main(['--busy', '0'])"
     stage.open(f"PYTHONPATH={DEMO.parent} exec {shlex.join([sys.executable, '-c', patient])}")
     eventually(lambda: stage.state() == "idle")
 
@@ -386,7 +387,7 @@ def test_one_ctrl_c_only_clears_the_draft(stage: Stage) -> None:
 
 def test_the_terminal_is_given_back_as_it_was(stage: Stage) -> None:
     """After the end, and after SIGTERM, the shell has its terminal modes and no bracketed paste."""
-    modes = "stty -a > {}"
+    modes = "stty -g > {}"
     steps = [modes.format("../a"), demo(), modes.format("../b"), demo(), modes.format("../c")]
     stage.open("; ".join([*steps, "cat > ../typed"]))
 

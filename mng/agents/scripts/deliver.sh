@@ -1,7 +1,7 @@
 # deliver AGENT INC KEY ORIGIN SIZE DIGEST DELAY PROOF PASTED   stdin: the text, SIZE bytes
 # Types a message at most once. DELAY: seconds between paste and Enter. PROOF: seconds to wait for
 # the agent's own evidence, 0 if its kind has none. PASTED=1: only Enter is missing, no text comes.
-# Prints accepted | submitted | already | ended | gone | mode | torn.
+# Prints accepted | submitted | already | ended | gone | mode | draft | torn.
 agent=$1 inc=$2 key=$3 origin=$4 size=$5 digest=$6 delay=$7 proof=$8 pasted=$9
 lock_agent
 text="agents/$agent/messages/$key"
@@ -18,8 +18,11 @@ submit() {
 
 given() { case " $ledger " in *" $key="[san]=*) return 0 ;; esac; return 1; }
 evidence() { n=$(grep -c "^$digest" "agents/$agent/evidence" 2>/dev/null) || :; echo "${n:-0}"; }
+# Text that was not sent stands in its composer: the agent says so in a file with its process id.
+drafted() { [ "$(cat "agents/$agent/draft" 2>/dev/null)" = "$pid" ]; }
 
 look || { echo gone; exit 0; }
+journal_start
 ! given || { echo already; exit 0; }
 [ "$dead" != 1 ] || { echo ended; exit 0; }
 [ "$mode" = 0 ] || { echo mode; exit 0; }
@@ -30,6 +33,13 @@ if [ -n "$flight" ] && [ "$flight" != "$key" ]; then
 fi
 if [ "$flight" != "$key" ]; then
     [ "$pasted" = 0 ] || { echo already; exit 0; }
+    # Nobody of mng's types, since the lock is ours: what stands there is a person's.
+    tries=40
+    while drafted; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || { echo draft; exit 0; }
+        sleep 0.05
+    done
     cat >"$text.part"
     # A client that died while sending left half a text.
     [ "$(wc -c <"$text.part")" -eq "$size" ] || { rm -f "$text.part"; echo torn; exit 0; }

@@ -6,4 +6,5 @@ agent=$1 lines=$2
     for pane in $(tm list-panes -s -t "=$agent" -F '#{?@mng_inc,#{pane_id},}' 2>/dev/null); do
         tm capture-pane -p -J -S - -t "$pane"
     done
-} | awk '{ held = held $0 "\n"; if ($0 !~ /^ *$/) { printf "%s", held; held = "" } }' | tail -n "$lines"
+} | awk '/^Pane is dead( \(.*\))?$/ { next }  # said by tmux, not by the agent
+    { held = held $0 "\n"; if ($0 !~ /^ *$/) { printf "%s", held; held = "" } }' | tail -n "$lines"

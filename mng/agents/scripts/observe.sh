@@ -12,8 +12,11 @@ set --
 for file in agents/*/*.json agents/*/journal agents/*/evidence; do
     [ ! -f "$file" ] || set -- "$@" "$file"
 done
-# awk names the file of each line in one process; an agent may have removed one meanwhile.
-[ $# = 0 ] || LC_ALL=C awk '{ print FILENAME ":" $0 }' "$@" 2>/dev/null || :
+# awk names the file of each line in one process. By getline, for one that is removed meanwhile
+# must not hide those that come after it.
+[ $# = 0 ] || LC_ALL=C awk 'BEGIN {
+    for (n = 1; n < ARGC; n++) while ((getline line <ARGV[n]) > 0) print ARGV[n] ":" line
+}' "$@" 2>/dev/null || :
 [ "${quick:-}" = 1 ] && exit 0
 format='pane #{session_name}|#{pane_id}|#{pane_pid}|#{pane_dead}|#{pane_dead_status}|#{pane_dead_signal}|#{pane_dead_time}|#{session_created}|#{window_activity}|#{C/r:[^ ]}|#{pane_in_mode}|#{@mng_inc}|#{@mng_session}|#{@mng_flight}|#{@mng_ledger}'
 # The list of buffers fails where there are none, so it comes last.
@@ -29,6 +32,7 @@ done
 case $panes in
 pane* | buffer* | '') printf '%s\n' "$panes" ;;
 *'no server running'* | *'No such file'* | *'Connection refused'*) exit 0 ;;
+*'no current target'* | *'server exited'* | *'lost server'*) exit 0 ;; # its last session has just ended
 *) printf 'tmux %s\n' "$panes" ;;
 esac
 # Where the kernel tells what a process waits for (Linux): a silent program that reads its terminal

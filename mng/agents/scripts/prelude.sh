@@ -23,6 +23,13 @@ lock() {
 }
 lock_agent() { lock 8 "locks/$agent"; }
 
+# receive FILE SIZE: stdin becomes the file, unless its sender died on the way.
+receive() {
+    cat >"$1.part"
+    [ "$(wc -c <"$1.part")" -eq "$2" ] || { rm -f "$1.part"; echo torn; exit 65; }
+    mv "$1.part" "$1"
+}
+
 note() { printf '%s %s\n' "$(date +%s)" "$*" >>"agents/$agent/journal"; }
 
 # look: sets pane dead mode flight ledger of incarnation $inc, or fails.
@@ -33,6 +40,9 @@ look() {
 $found
 EOF
 }
+
+# A start that died before its last line left its session, which only now comes into the journal.
+journal_start() { grep -qs " started $inc " "agents/$agent/journal" || note "started $inc $pid$ledger"; }
 
 # The processes that came from process $1, itself included: its session's, and its descendants.
 tree() {
@@ -48,10 +58,20 @@ tree() {
         }'
 }
 
+# link_only INC: of the names that agents/$agent has had by incarnation, keeps this one; "" keeps none.
+# A process finds its directory by agents/.INC, which stays right when the agent is renamed.
+link_only() {
+    for link in agents/.*; do
+        [ "$(readlink "$link")" != "$agent" ] || [ "$link" = "agents/.$1" ] || rm -f "$link"
+    done
+    [ -z "$1" ] || ln -sfn "$agent" "agents/.$1"
+}
+
 # end_session INC: ends its processes, keeps what it printed, and removes its tmux session.
 end_session() {
     inc=$1
     look || return 0
+    journal_start
     { tm capture-pane -p -J -S - -t "$pane" 2>/dev/null || :; } >>"agents/$agent/log"
     if [ "$dead" != 1 ]; then
         left=$(tree "$pid")

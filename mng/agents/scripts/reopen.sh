@@ -1,3 +1,4 @@
 # reopen   agents can be started again; prints open
-rm -f closing
+lock 9 lock
+rm -f closing sealed
 echo open

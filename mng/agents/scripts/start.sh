@@ -1,7 +1,7 @@
 # start AGENT INC OLD DIR TEAM VERSION LEDGER   prints `started PID`, or `exists INC` where another is
 # stdin: a line of secret exports (may be empty), then a tar of the agent's files with INC.json last.
 # OLD is the incarnation that this one replaces, or -.
-agent=$1 inc=$2 old=$3 dir=$4 team=$5 version=$6 ledger=$7
+agent=$1 inc=$2 old=$3 dir=$4 team=$5 version=$6 carried=$7
 lock 9 lock -s
 [ -f id ] && [ "$(cat "$home/id" 2>/dev/null)" = "$mark" ] || { echo gone; exit 66; }
 [ ! -e closing ] || { echo closing; exit 67; }
@@ -25,16 +25,17 @@ if [ "$old" != - ]; then
     end_session "$old"
     inc=$new
     tm kill-session -t "=$agent" 2>/dev/null || :
-    rm -f "agents/$agent/status.json"
+    rm -f "agents/$agent/status.json" "agents/$agent/draft"
     note "ended $old"
 fi
+link_only "$inc"
 for file in tmux.conf died.sh; do mv -f "agents/$agent/$file" "$file"; done
 export MNG_HOST_HOME="$home"
 set -- new-session -d -s "$agent" -x 200 -y 50 -c "$dir" -e "PATH=$PATH" -- sh "$home/agents/$agent/$inc.sh" \; \
     set-option -p -t "=$agent:" @mng_agent "$agent" \; \
     set-option -p -t "=$agent:" @mng_inc "$inc" \; \
     set-option -p -t "=$agent:" @mng_flight '' \; \
-    set-option -p -t "=$agent:" @mng_ledger "$ledger" \; \
+    set-option -p -t "=$agent:" @mng_ledger "$carried" \; \
     set-option -t "=$agent:" @mng_session "$inc" \; \
     set-option -t "=$agent:" @mng_team "$team" \; \
     set-option -t "=$agent:" @mng_version "$version" \; \
@@ -53,7 +54,13 @@ until pid=$(printf '%s' "$secrets" | tm "$@" 2>"agents/$agent/error"); do
     exit 1
 done
 rm -f "agents/$agent/error"
-note "started $inc $pid$ledger"
+note "started $inc $pid$carried"
+# Until the launcher has taken it, that buffer looks like one that a dead mng has left.
+tries=0
+while [ -n "$secrets" ] && [ "$tries" -lt 100 ] && tm show-buffer -b "mng.$agent.env" >/dev/null 2>&1; do
+    tries=$((tries + 1))
+    sleep 0.02
+done
 for file in "agents/$agent"/*.json "agents/$agent"/*.sh; do
     case $file in */"$inc".* | */status.json) ;; *) rm -f "$file" ;; esac
 done

@@ -3,9 +3,10 @@ agent=$1 inc=$2 what=$3
 lock_agent
 end_session "$inc"
 if [ "$what" = destroy ]; then
-    # Only what belongs to this incarnation: another mng may have started the agent anew.
-    if [ -f "agents/$agent/$inc.json" ] || ! tm has-session -t "=$agent" 2>/dev/null; then
+    # Only if no session is left: another mng may have started the agent anew.
+    if ! tm has-session -t "=$agent" 2>/dev/null; then
         mv "agents/$agent" "agents/.gone.$$" 2>/dev/null || :
+        link_only ''
         rm -rf agents/.gone.*
     fi
 elif [ -d "agents/$agent" ]; then

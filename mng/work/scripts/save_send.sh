@@ -7,10 +7,11 @@ if git rev-parse -q --verify HEAD >/dev/null; then head=$(git rev-parse 'HEAD^{c
 
 GIT_DEFAULT_HASH=$(git rev-parse --show-object-format)
 export GIT_DEFAULT_HASH
-git init -q --bare --template= "$tmp/vault"
+# By relative names: else all of the path would be made anew if the host is removed just now.
+git -C "$tmp" init -q --bare --template= vault
 empty=$(vault mktree </dev/null)
 none=$(echo "$empty" | tr '0-9a-f' 0)
-mkdir -p "$tmp/vault/objects/info"
+(cd "$tmp" && mkdir -p vault/objects/info)
 lend .
 if [ -s "$(git_path . shallow)" ]; then
     cp "$(git_path . shallow)" "$tmp/vault/shallow"

@@ -1,0 +1,94 @@
+"""What it does: work as an agent does, in a tree that other agents change too."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+
+from .screen import readable
+
+GIT_TIMEOUT = 30.0  # seconds for each git command; a hook may never end
+
+
+class Turn:
+    """One message, and how far the work on it is: asking, working, saving."""
+
+    def __init__(self, message: bytes, seconds: float) -> None:
+        command = message.strip()
+        busy = re.fullmatch(rb"/busy ([0-9]{1,9})", command)
+        self.message, self.result = message, ""
+        self.line = readable(re.split(rb"[\r\n]", command, maxsplit=1)[0]).rstrip() or "(blank)"
+        self.seconds = float(busy.group(1)) if busy else seconds
+        self.notes = not busy and command != b"/ask"
+        self.work()
+        if command == b"/ask" or re.search(rb"(?m)^\s*please ask\s*$", message):
+            self.phase = "asking"
+
+    def work(self) -> None:
+        self.phase, self.ends = "working", time.monotonic() + self.seconds
+
+    def save(self, agent: str, *, commit: bool) -> None:
+        try:
+            self.result = take_note(agent, self.line, commit=commit) if self.notes else "done"
+        except Exception as error:  # whatever a broken tree brings is told, and is no crash
+            self.result = f"failed: {error}"
+
+
+def take_note(agent: str, line: str, *, commit: bool) -> str:
+    """Change a file of the shared tree and commit it. Says what was done.
+
+    Raises OSError if the file can't be written or git refuses or takes too long.
+    """
+    path = f"notes/{agent}.md"
+    os.makedirs("notes", exist_ok=True)
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(f"- {line}\n")
+    if commit and commit_only(path, agent, f"{agent}: {line[:60]}"):
+        return f"noted in {path} and committed"
+    return f"noted in {path}"
+
+
+def commit_only(path: str, agent: str, subject: str) -> bool:
+    """Commit one file and no other. False where there is no repository.
+
+    The lock is needed although git has its own: without it, agents that commit at the same time
+    fail, or commit what another has just added.
+    """
+    import fcntl
+
+    try:
+        directory = git(agent, "rev-parse", "--git-dir").strip()
+    except OSError as error:
+        if "not a git repository" in str(error):
+            return False
+        raise
+    with open(os.path.join(directory, "mng-commit.lock"), "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # it has an end, as every git command of the holder has
+        git(agent, "add", "-N", "--", path)
+        git(agent, "commit", "-q", "--no-gpg-sign", "--only", "-m", subject, "--", path)
+    return True
+
+
+def git(agent: str, *argv: str) -> str:
+    """What a git command prints. It may neither ask nor last; its hooks end with it."""
+    import subprocess  # 10 ms that the first screen does not need
+
+    env = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true"}
+    for role in ("AUTHOR", "COMMITTER"):
+        env[f"GIT_{role}_NAME"], env[f"GIT_{role}_EMAIL"] = agent, f"{agent}@mng.invalid"
+    pipe, null, command = subprocess.PIPE, subprocess.DEVNULL, ["git", *argv]
+    child = subprocess.Popen(
+        command, stdin=null, stdout=pipe, stderr=pipe, env=env, encoding="utf-8", errors="replace",
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        out, err = child.communicate(timeout=GIT_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGTERM)  # not SIGKILL, which would leave git's own locks
+        child.wait(5)
+        raise TimeoutError(f"git {argv[0]} took more than {GIT_TIMEOUT:g} s") from None
+    if child.returncode:
+        raise OSError(f"git {argv[0]}: {err.strip() or child.returncode}")
+    return out

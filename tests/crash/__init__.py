@@ -1,0 +1,1 @@
+"""And if it dies there? Real commands, killed; then run again."""
