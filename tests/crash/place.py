@@ -69,7 +69,7 @@ class Place:
         return [sys.executable, "-S", "-E", str(HERE / "talker.py"), str(self.said / name)]
 
     def team(self, agents: int, messages: int, **more: object) -> dict[str, list[str]]:
-        """Write a file with so many agents on one host, `box`; what each is to be told. JSON is YAML."""
+        """Write a file with so many agents on one host; what each is to be told. JSON is YAML."""
         told = {
             f"a{one}": [f"agent {one}\nmessage {number}" for number in range(messages)]
             for one in range(agents)

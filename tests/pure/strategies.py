@@ -16,6 +16,7 @@ from mng.model.action import Consent, Scope
 from mng.model.name import AgentName, HostName
 from mng.model.spec import AgentSpec, Condition, Desired, HostSpec, WantedAgent, WantedHost
 from mng.model.world import AgentState, LiveAgent, LiveHost, Sent, SentState, World
+from mng.reconcile.messages import Settlement
 from tests.pure.worlds import AUTH, FILE, a_host, key, messages, owner
 
 HOSTS = [a_host("h1"), a_host("h2"), a_host("h3.modal")]
@@ -76,14 +77,17 @@ lives = st.sampled_from(
         )
     ]
 )
+_settlements: list[Settlement | None] = [None, "send", "accept"]
 consents = st.sampled_from(
     [
-        Consent(frozenset(recreate), frozenset(replace), *rest, messages=settle)
-        for everything, recreate, replace, settle, *rest in product(
-            (False, False, True), ((), ("a",), ("b", "c"), ("*",)), ((), ("h1",), ("h2",), ("*",)),
-            (None, "send", "accept"), (False, True), (False, True), (False, True),
+        Consent(
+            frozenset(recreate), frozenset(replace), prune=prune, adopt=adopt, force=force,
+            everything=everything, messages=settle,
         )
-        for rest in [(*rest, everything)]
+        for everything, recreate, replace, settle, prune, adopt, force in product(
+            (False, False, True), ((), ("a",), ("b", "c"), ("*",)), ((), ("h1",), ("h2",), ("*",)),
+            _settlements, (False, True), (False, True), (False, True),
+        )
     ]
 )  # fmt: skip
 

@@ -87,7 +87,11 @@ def test_a_spec_comes_back_from_its_record() -> None:
             "command: flask run -> flask run -p 1",
         ),
         (AgentSpec(type="a", args=("x",)), AgentSpec(type="a"), "args.0: x -> -"),
-        (AgentSpec(type="a"), AgentSpec(type="a", args=("x", "y")), "args.0: - -> x, args.1: - -> y"),
+        (
+            AgentSpec(type="a"),
+            AgentSpec(type="a", args=("x", "y")),
+            "args.0: - -> x, args.1: - -> y",
+        ),
         (
             AgentSpec(type="a", env={"A": "1", "B": "2"}),
             AgentSpec(type="a", env={"B": "3"}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ DEMO = WantedAgent(AgentSpec(type="demo"))
 
 def carry_out(
     want_it: Intent, world: World, hosts: Iterable[str] = (), agents: Iterable[str] = (),
-    **consent: bool,
+    **consent: Any,
 ) -> Plan:  # fmt: skip
     """The plan of a command that names these hosts and agents."""
     scope = Scope(None, frozenset(map(a_host, hosts)), frozenset(map(an_agent, agents)))
@@ -245,7 +246,7 @@ def test_destroy_ends_what_it_names() -> None:
         "- agent b@h2 asked for",
         "- host h.local asked for",
     ]
-    assert carry_out(destroy, world, **scope, prune=True).steps[-1].after == (1,)  # type: ignore[arg-type]
+    assert carry_out(destroy, world, **scope, prune=True).steps[-1].after == (1,)
 
 
 def test_destroy_of_a_protected_agent_needs_force() -> None:

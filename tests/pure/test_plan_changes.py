@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from mng.model.action import Consent, DestroyHost, Plan, Scope, SendMessage, StartAgent
@@ -55,7 +57,7 @@ def test_the_plan_reads_as_the_contract_shows_it() -> None:
     ],
 )
 def test_a_restart_class_change_of_a_living_agent_is_held(
-    field: str, before: object, after: object, words: str
+    field: str, before: Any, after: Any, words: str
 ) -> None:
     """It loses the conversation; the files stay."""
     world = a_world(agent("a", resumes=True, **{field: before}))
@@ -68,7 +70,7 @@ def test_a_restart_class_change_of_a_living_agent_is_held(
 
 
 @pytest.mark.parametrize("consent", [{"recreate": ["a"]}, {"recreate": "*"}, {"everything": True}])
-def test_recreate_starts_the_changed_agent_anew(consent: dict[str, object]) -> None:
+def test_recreate_starts_the_changed_agent_anew(consent: dict[str, Any]) -> None:
     """A new program has another conversation, so it is told everything."""
     world = a_world(agent("a", sent=["A"], resumes=True, args=("x",)))
     plan = planned(wants(want("a", says=["A"], args=("y",))), world, **consent)
@@ -127,7 +129,7 @@ def test_messages_go_on_while_a_change_is_held() -> None:
         ("ready", "^> $", "ready: - -> ^> $"),
     ],
 )
-def test_an_in_place_change_touches_no_process(field: str, value: object, words: str) -> None:
+def test_an_in_place_change_touches_no_process(field: str, value: Any, words: str) -> None:
     """Only its record is written again."""
     desired = wants(want("a", **{field: value}), want("b"))
 
@@ -152,7 +154,7 @@ def test_an_in_place_change_of_a_host_touches_nothing_on_it() -> None:
         ({"options": {"cpu": 2}}, "options.cpu: - -> 2"),
     ],
 )
-def test_a_replace_class_change_of_a_host_is_held(spec: dict[str, object], words: str) -> None:
+def test_a_replace_class_change_of_a_host_is_held(spec: dict[str, Any], words: str) -> None:
     """It says which agents end, and what is unsaved."""
     agents = agent("a"), agent("b"), agent("done", state="DONE")
     world = a_world(host("h"), *agents, unsaved={"h": "3 uncommitted files, saved first"})
@@ -166,7 +168,7 @@ def test_a_replace_class_change_of_a_host_is_held(spec: dict[str, object], words
 
 @pytest.mark.parametrize("consent", [{"replace_host": ["h"]}, {"everything": True}])
 def test_replace_host_saves_destroys_creates_and_starts_its_agents(
-    consent: dict[str, object],
+    consent: dict[str, Any],
 ) -> None:
     """Each in its order; the agents are new and are told all again."""
     world = a_world(host("h", leftovers=["mng.a.x"]), agent("a", sent=["A"]), agent("b"))
@@ -250,7 +252,7 @@ def test_a_host_that_left_the_file_is_held() -> None:
 
 
 @pytest.mark.parametrize("consent", [{"prune": True}, {"everything": True}])
-def test_prune_comes_last_and_only_after_the_rest(consent: dict[str, bool]) -> None:
+def test_prune_comes_last_and_only_after_the_rest(consent: dict[str, Any]) -> None:
     """Each end waits for every change, and a host for its agents' ends."""
     world = a_world(host("h"), host("old"), agent("x@old"), agent("b", protect=True))
     desired = wants(want("a", says=["A"]), want("b"))

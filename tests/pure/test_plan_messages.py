@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mng.model.action import AwaitAgent, RecordMessages, SendMessage, StartAgent
+from mng.model.spec import MessageSpec
 from mng.model.world import Sent, SentState
 from tests.pure.worlds import (
     a_world,
@@ -39,7 +40,7 @@ def test_a_new_agent_gets_its_messages_in_order() -> None:
 
 def test_the_first_message_waits_for_ready_and_the_later_ones_for_idle() -> None:
     """`when` is `now` for the first message and `idle` for the others, unless the file says so."""
-    texts = ["A", "B", said("C", when="now")]
+    texts: list[str | MessageSpec] = ["A", "B", said("C", when="now")]
     plan = planned(wants(want("a", says=texts)), a_world())
     sends = [step.action for step in plan.steps if isinstance(step.action, SendMessage)]
 
