@@ -120,7 +120,7 @@ def _wait(run: Run, consent: Consent, manner: Manner, end: Converged) -> Iterato
     while True:
         run.observe()
         plan = run.plan(consent)
-        if not any(plan.changes) and plan.pending:
+        if not any(plan.changes) and plan.waits:
             following = run.wait_for_change(consent, manner.timeout or float("inf"))
             if following is None:
                 yield Converged(130, interrupted=True)

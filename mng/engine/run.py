@@ -81,7 +81,7 @@ class Run:
         while time.monotonic() < deadline and not self.context.stop.wait(_AGAIN):
             self.observe()
             plan = self.plan(consent)
-            if any(plan.changes) or not plan.pending:
+            if any(plan.changes) or not plan.waits:
                 return plan
         return None
 

@@ -80,7 +80,15 @@ class Local:
             return []
         except OSError as error:
             raise HostUnreachable(f"{self.hosts}: {error.strerror}") from error
-        return [self._read(HostName("local", name)) for name in names if NAME.fullmatch(name)]
+        found = [self._find(HostName("local", name)) for name in names if NAME.fullmatch(name)]
+        return [one for one in found if one is not None]
+
+    def _find(self, name: HostName) -> LiveHost | Foreign | None:
+        """A host that ended since it was listed is not there; one made since then is."""
+        there = self._read(name)
+        if not isinstance(there, Foreign):
+            return there
+        return self._read(name) if (self.hosts / name.name).exists() else None
 
     def _read(self, name: HostName) -> LiveHost | Foreign:
         home = self.hosts / name.name

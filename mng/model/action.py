@@ -171,11 +171,15 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A thing that is not due yet; a later `up` does it."""
+    """A thing that is not due yet; a later `up` does it.
+
+    stuck: it never becomes due by itself, since a person has to settle what is in its way.
+    """
 
     subject: Subject
     because: str
     at: str = ""
+    stuck: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +230,11 @@ class Plan:
     @property
     def pending(self) -> tuple[Pending, ...]:
         return tuple(row for row in self.rows if isinstance(row, Pending))
+
+    @property
+    def waits(self) -> bool:
+        """Something becomes due by itself."""
+        return any(not row.stuck for row in self.pending)
 
     @property
     def changes(self) -> Iterator[Step]:

@@ -55,8 +55,10 @@ def plan_agent(builder: Builder, name: AgentName, wanted: WantedAgent) -> None:
     """Append the rows of one agent that is wanted."""
     world = builder.world
     if name.host in builder.closed:
-        tell = builder.doubt if world.unknown(name.host) else builder.pend
-        tell(name, builder.closed[name.host])
+        if world.unknown(name.host):
+            builder.doubt(name, builder.closed[name.host])
+        else:
+            builder.pend(name, builder.closed[name.host], stuck=True)
         return
     live = builder.live(name)
     old = _former(builder, name, wanted) if live is None else None

@@ -68,8 +68,8 @@ class Builder:
     def hold(self, held: Held) -> None:
         self.rows.append(held)
 
-    def pend(self, subject: Subject, because: str, at: str = "") -> None:
-        self.rows.append(Pending(subject, because, at))
+    def pend(self, subject: Subject, because: str, at: str = "", *, stuck: bool = False) -> None:
+        self.rows.append(Pending(subject, because, at, stuck))
 
     def note(self, subject: Subject, because: str) -> None:
         self.rows.append(Note(subject, because))

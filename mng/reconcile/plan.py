@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from mng.model.action import (
     Consent,
     CreateHost,
@@ -13,7 +15,7 @@ from mng.model.action import (
     SweepHost,
     UpdateHost,
 )  # fmt: skip
-from mng.model.name import HostName
+from mng.model.name import AgentName, HostName
 from mng.model.spec import Change, Desired, WantedHost
 from mng.model.world import LiveAgent, LiveHost, World
 from mng.reconcile.agents import by_need, cost_of_end, plan_agent, plan_end
@@ -27,6 +29,7 @@ def build_plan(
     desired: Desired, world: World, consent: Consent = Consent(), scope: Scope = Scope()
 ) -> Plan:
     """What to do so that the world becomes what is desired, within the scope, as consented."""
+    scope = _with_former(desired, scope)
     builder = Builder(desired, world, consent, scope)
     wanted_hosts = {name for name in desired.hosts if scope.has_host(name)}
     wanted_agents = [name for name in desired.agents if scope.has_agent(name)]
@@ -37,6 +40,18 @@ def build_plan(
         plan_agent(builder, agent, desired.agents[agent])
     _plan_ends(builder)
     return builder.plan()
+
+
+def _with_former(desired: Desired, scope: Scope) -> Scope:
+    """Who may touch an agent may touch it under the name that it is to lose."""
+    if scope.agents is None:
+        return scope
+    former = {
+        AgentName(name.host, wanted.was)
+        for name, wanted in desired.agents.items()
+        if name in scope.agents and wanted.was
+    }
+    return dataclasses.replace(scope, agents=scope.agents | former)
 
 
 def _plan_host(builder: Builder, name: HostName, wanted: WantedHost) -> None:

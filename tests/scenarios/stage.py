@@ -213,6 +213,14 @@ class Stage:
         """The living processes that belong to this test, by their environment or their place."""
         return [one for one in psutil.process_iter() if one.pid != os.getpid() and self._mine(one)]
 
+    def running(self, words: str) -> bool:
+        """A process of this test has these words on its command line."""
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                if words in " ".join(process.cmdline()):
+                    return True
+        return False
+
     def _mine(self, process: psutil.Process) -> bool:
         root = str(self.root)
         try:

@@ -137,6 +137,14 @@ def test_a_foreign_directory_is_refused_and_never_removed(stage: Stage) -> None:
     assert [path.name for path in stage.host_dir().iterdir()] == ["mine.txt"]
 
 
+def test_what_only_a_person_can_settle_is_not_waited_for(stage: Stage) -> None:
+    """--wait ends where nothing becomes due by itself, even if the plan calls it pending."""
+    stage.host_dir().mkdir(parents=True)
+
+    done = stage.up(stage.team({"ada": demo()}), "--wait", timeout=60)
+    assert (done.status, "no mark of mng" in done.err) == (1, True)
+
+
 def test_agents_come_back_after_their_tmux_server_died(stage: Stage) -> None:
     """The journal on the host's disk knows what was said."""
     file = stage.raised({"ada": demo("A"), "bob": demo("B")})
@@ -248,7 +256,7 @@ def test_a_record_beside_the_socket_is_enough_after_a_reboot(stage: Stage) -> No
     """A stale socket without a server is no silent host."""
     file = stage.raised({"ada": demo("A")})
     os.kill(stage.server(), signal.SIGKILL)
-    eventually(lambda: not [p for p in stage.processes() if "demo_tui" in " ".join(p.cmdline())])
+    eventually(lambda: not stage.running("demo_tui"))
     assert Path(stage.host_dir() / "tmux").exists()
     stage.must("up", "-f", file)
 

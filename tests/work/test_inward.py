@@ -348,3 +348,15 @@ def test_a_source_that_cannot_be_read_is_named(tmp_path: Path, fault: str) -> No
     with pytest.raises(MngError, match=r"source|not a git repository"):
         bring_in(machine, str(source), say=quiet)
     assert sorted(path.name for path in (tmp_path / "home").iterdir()) == ["id", "lock"]
+
+
+def test_a_host_that_ended_meanwhile_does_not_come_back(tmp_path: Path, local: bool) -> None:
+    """An empty directory of its name would be nobody's, and block the name for ever."""
+    source = a_repository(tmp_path / "source")
+    machine = a_machine(tmp_path / "home", local=local)
+    Path(machine.home).rename(tmp_path / "gone")
+
+    with pytest.raises(MngError):
+        bring_in(machine, str(source), say=quiet)
+
+    assert not Path(machine.home).exists()

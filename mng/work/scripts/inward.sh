@@ -32,7 +32,8 @@ wipe "$work.tmp-$mark-"*
 if [ -e "$work" ] || [ -L "$work" ]; then
     fail 73 "$work is in the way: it is not empty, and mng did not make it"
 fi
-mkdir -p "${work%/*}/"
+# The home itself is never made: of a host that ended meanwhile, no half may come back.
+case $work in "$home"/*) ;; *) mkdir -p "${work%/*}/" ;; esac
 tmp=$(mktemp -d "$work.tmp-$mark-XXXXXX")
 trap 'wipe "$tmp"' EXIT
 trap 'exit 130' HUP INT TERM
