@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.tmux.demo_stage import Stage
 
 from .host_home import Home
 
@@ -24,3 +27,12 @@ def home(request: pytest.FixtureRequest) -> Iterator[Home]:
             made.close()
         finally:
             shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    home = Path(tempfile.mkdtemp(prefix="mng-"))
+    stage = Stage(home)
+    yield stage
+    subprocess.run(["tmux", "-S", str(home / "s"), "kill-server"], capture_output=True, check=False)
+    shutil.rmtree(home, ignore_errors=True)
