@@ -76,7 +76,7 @@ def _repository(machine: Machine, source: str | None) -> Path | None:
     came = remote.facts(machine)
     if found is None and came is not None and came.kind == "git":
         raise SaveFailed(f"its source {source!r} is no git repository any more")
-    return None if found is None else Path(source)
+    return found  # its top: from below it, index-pack does not find what a thin pack builds on
 
 
 def _label(host: HostName, now: datetime) -> str:

@@ -56,6 +56,18 @@ def test_all_work_can_be_read_back_from_the_source(tmp_path: Path, local: bool, 
     run(desk.source, "git", "fsck", "--strict")
 
 
+def test_a_source_below_the_top_of_its_repository_takes_the_work(desk: Desk) -> None:
+    """Work that builds on what the repository has (a thin pack) arrives from below, too."""
+    below = desk.source / "below" / "here"
+    below.mkdir(parents=True)
+    work_hard(desk.work)
+
+    saved = desk.save(below)
+
+    assert refs_of(desk.source, PREFIX)[f"{PREFIX}/heads/main"]
+    assert saved.commits == 2
+
+
 def test_saving_leaves_the_host_and_the_users_branches_alone(desk: Desk) -> None:
     """Not a byte of the tree, its index or its repository; nor of the user's branches and files."""
     work_hard(desk.work)

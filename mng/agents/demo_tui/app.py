@@ -58,7 +58,6 @@ class Demo:
             ready, _, _ = select.select([0, self.wake], [], [], self.patience())
             if self.wake in ready:  # the work ended, or the window changed
                 os.read(self.wake, 512)
-                self.screen.measure()
             if 0 in ready:
                 data = os.read(0, 65536)
                 if not data:
@@ -186,6 +185,7 @@ class Demo:
         """Bring the terminal, then status.json, up to date: who reads `idle` finds a composer."""
         line = self.turn.line if self.turn and self.asking else ""
         if self.keys.pasted is None:
+            self.screen.measure()
             self.screen.draw(*(self.dialog(line) if self.asking else self.composer()))
         if time.monotonic() < self.ready_by:
             return  # the terminal may not yet know that it has to bracket a paste

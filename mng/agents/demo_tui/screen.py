@@ -63,7 +63,6 @@ class Screen:
         """Take the terminal. What was typed before is dropped, as real agent programs do."""
         tty.setraw(0, termios.TCSAFLUSH)
         write(b"\x1b[?2004h")
-        self.measure()
 
     def leave(self) -> None:
         """Give the terminal back as it was, if it is still there."""

@@ -74,17 +74,17 @@ end_session() {
     journal_start
     { tm capture-pane -p -J -S - -t "$pane" 2>/dev/null || :; } >>"agents/$agent/log"
     if [ "$dead" != 1 ]; then
-        left=$(tree "$pid")
+        left=$(tree "$pid" | tr '\n' ' ')
         for signal in TERM HUP; do
             for one in $left; do kill -s "$signal" "$one" 2>/dev/null || :; done
         done
         tries=0
         while [ "$tries" -lt 60 ]; do
-            alive=''
-            for one in $left; do
-                kill -0 "$one" 2>/dev/null || continue
-                case $(ps -o stat= -p "$one" 2>/dev/null) in Z* | '') ;; *) alive="$alive $one" ;; esac
-            done
+            # One look at all of them: a ps for each would make a large tree outlive its time.
+            alive=$(ps -A -o pid= -o stat= |
+                awk -v left="$left" '
+                    BEGIN { n = split(left, one); for (i = 1; i <= n; i++) wanted[one[i]] }
+                    $1 in wanted && $2 !~ /^Z/ { print $1 }')
             [ -n "$alive" ] || break
             tries=$((tries + 1))
             sleep 0.05
