@@ -303,3 +303,13 @@ def test_a_plan_without_rows_says_so() -> None:
     assert plan_text(planned(wants(want("a")), a_world(agent("a")))) == (
         "auth · 1 host, 1 agent\nPlan: nothing to do"
     )
+
+
+def test_a_renamed_agent_that_has_ended_starts_under_its_new_name() -> None:
+    """The start replaces the old incarnation, so the new name comes first."""
+    world = a_world(agent("old", state="FAILED"))
+    plan = planned(wants(want("new", was="old")), world)
+    start = plan.steps[1]
+
+    assert isinstance(start.action, StartAgent)
+    assert (start.action.replaces, start.after) == ("old-1", (1,))
