@@ -77,12 +77,14 @@ class Command:
         return 1.0 if spec.ready is None else None
 
     def sight(self, spec: AgentSpec, facts: Facts) -> Sighting:
+        calm = facts.idle
         if spec.ready is not None:
+            calm = facts.quiet  # it may be one that polls its terminal between two naps
             if facts.screen is None or not re.search(spec.ready, facts.screen, re.MULTILINE):
                 return Sighting(AgentState.STARTING, f"{spec.ready!r} is not on its screen yet")
         elif not facts.drawn and not facts.reads:
             return Sighting(AgentState.STARTING, "has drawn nothing yet")
-        if facts.quiet < self.settles:
+        if calm < self.settles:
             return Sighting(AgentState.RUNNING, "at work")
         return Sighting(
             AgentState.WAITING, "quiet" if facts.drawn else "reads its terminal", facts.since

@@ -44,6 +44,8 @@ class Demo:
             status = {}
         if status.get("pid") != facts.pid or status.get("state") not in _STATES:
             return Sighting(AgentState.STARTING, "its composer is not up yet")
+        if status["state"] != "blocked" and facts.files.get("draft") == str(facts.pid):
+            return Sighting(AgentState.BLOCKED, "someone's half-typed text stands there")
         reason = status.get("reason") or ("at work" if status["state"] == "busy" else "idle")
         return Sighting(_STATES[status["state"]], reason, int(status.get("since") or 0) or None)
 

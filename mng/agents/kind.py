@@ -34,7 +34,7 @@ class Facts:
     """What was seen of a living agent. Times are seconds.
 
     drawn: something stands on its screen. reads: it waits in a read of its terminal.
-    quiet: for how long nothing new was drawn.
+    quiet: for how long nothing new was drawn. idle: for how long it has only waited for input, too.
     screen: the last lines of its screen and history, None where nobody looked.
     files: those of the kind's `files` that exist.
     """
@@ -43,6 +43,7 @@ class Facts:
     drawn: bool
     reads: bool
     quiet: float
+    idle: float
     since: int
     screen: str | None = None
     files: Mapping[str, str] = field(default_factory=dict)

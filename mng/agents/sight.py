@@ -51,9 +51,17 @@ class View:
     panes: list[Pane] = field(default_factory=list)
     buffers: list[str] = field(default_factory=list)
     reading: set[int] = field(default_factory=set)
-    sleeping: dict[int, str] = field(default_factory=dict)  # pid -> how often it has slept
+    busy: set[int] = field(default_factory=set)
     screens: dict[str, str] = field(default_factory=dict)
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Calm:
+    """For how many seconds an agent has drawn nothing, and for how many it has done nothing."""
+
+    quiet: float
+    idle: float
 
 
 def look(machine: Machine, looking: Collection[str] = (), *, timeout: float = 10.0) -> View:
@@ -109,9 +117,8 @@ def parse(text: str) -> View:
                 view.buffers.append(rest)
             case "reads":
                 view.reading.add(int(rest))
-            case "sleeps":
-                pid, _, times = rest.partition(" ")
-                view.sleeping[int(pid)] = times
+            case "busy":
+                view.busy.add(int(rest))
             case "tmux":
                 view.error = rest
     return view
@@ -161,13 +168,13 @@ def foreign_agents(host: LiveHost, view: View) -> Iterator[AgentName]:
 
 
 def live_agents(
-    host: LiveHost, view: View, quiet: Mapping[str, float] | None = None
+    host: LiveHost, view: View, calm: Mapping[str, Calm] | None = None
 ) -> Iterator[LiveAgent]:
-    """The agents of a host. quiet: seconds without output, where it was watched more closely."""
+    """The agents of a host. calm: of those that were watched more closely."""
     panes = {pane.name: pane for pane in view.panes if pane.incarnation}
     files = {**view.files, **_displaced(view.files, panes)}
     for name in sorted({*files, *panes}):
-        agent = _live_agent(host, view, name, files.get(name, {}), panes.get(name), quiet or {})
+        agent = _live_agent(host, view, name, files.get(name, {}), panes.get(name), calm or {})
         if agent is not None:
             yield agent
 
@@ -187,7 +194,7 @@ def _displaced(files: Mapping[str, Files], panes: Mapping[str, Pane]) -> dict[st
 
 def _live_agent(
     host: LiveHost, view: View, name: str, files: Files, pane: Pane | None,
-    quiet: Mapping[str, float],
+    calm: Mapping[str, Calm],
 ) -> LiveAgent | None:  # fmt: skip
     journal = Journal(files.get("journal", []))
     incarnation = pane.incarnation if pane else journal.incarnation
@@ -213,13 +220,15 @@ def _live_agent(
         return _ended(dataclasses.replace(base, sent=sent), journal)
     sent = ledger_of(pane.ledger)
     if pane.flight:
+        files = {**files, "draft": []}  # what stands in its composer is ours
         sent = (*sent, Sent(pane.flight, SentState.BEGUN, journal.origins.get(pane.flight, "file")))
     base = dataclasses.replace(base, sent=sent)
     if pane.dead:
         return _with_end(base, pane.status, pane.signal, pane.dead_at)
-    seen = float(view.now - pane.activity) - 1  # whole seconds, cut
+    quiet = float(view.now - pane.activity) - 1  # whole seconds, cut
+    seen = calm.get(name) or Calm(quiet, 0.0 if pane.pid in view.busy else quiet)
     facts = Facts(
-        pane.pid, pane.drawn, pane.pid in view.reading, quiet.get(name, seen), pane.activity,
+        pane.pid, pane.drawn, pane.pid in view.reading, seen.quiet, seen.idle, pane.activity,
         view.screens.get(name), {key: "\n".join(lines) for key, lines in files.items()},
     )  # fmt: skip
     sighting = kind.sight(spec, facts)

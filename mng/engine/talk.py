@@ -14,6 +14,7 @@ from mng.model.name import AgentName
 from mng.model.world import AgentState, LiveAgent, SentState
 
 _SAID = {SentState.SUBMITTED, SentState.ACCEPTED, SentState.RECORDED}
+_BLINK = 2.0  # seconds for which an agent may look blocked by what is just being sent
 _SETTLE = 5.0  # seconds that `up` gives a turn to end before a message stays pending
 
 
@@ -24,7 +25,7 @@ def await_agent(action: AwaitAgent, context: Context) -> Outcome:
 
     def met(agent: LiveAgent) -> bool:
         if not agent.alive or agent.state is not AgentState.STARTING:
-            return True
+            return not _may_pass(agent, began)
         patience = find_kind(agent.spec.type).patience(agent.spec)
         waived = action.condition == "started" and patience is not None
         return waived and time.monotonic() - began > (patience or 0.0)
@@ -38,6 +39,10 @@ def await_agent(action: AwaitAgent, context: Context) -> Outcome:
     if agent.state is AgentState.STARTING and not met(agent):
         return Outcome(Result.PENDING, f"not ready yet: {agent.reason}")
     return Outcome(Result.DONE, agent.reason)
+
+
+def _may_pass(agent: LiveAgent, began: float) -> bool:
+    return agent.state is AgentState.BLOCKED and time.monotonic() - began < _BLINK
 
 
 def _check_alive(agent: LiveAgent, context: Context) -> None:
@@ -97,7 +102,7 @@ def _ready(action: SendMessage, context: Context) -> LiveAgent | None:
         settled = time.monotonic() - began >= find_kind(agent.spec.type).settles
         return (
             not agent.alive
-            or agent.state is AgentState.BLOCKED
+            or (agent.state is AgentState.BLOCKED and not _may_pass(agent, began))
             or (_may_type(action, agent) and (settled or action.pasted))
         )
 
@@ -107,7 +112,8 @@ def _ready(action: SendMessage, context: Context) -> LiveAgent | None:
     agent = watch.wait(name.name, started, context.ready_timeout)
     if agent is None or not started(agent) or may(agent):
         return agent
-    return watch.wait(name.name, may, _SETTLE)
+    # Work before the first message is a start that takes long, and no turn.
+    return watch.wait(name.name, may, _SETTLE if agent.sent else context.ready_timeout)
 
 
 def _outcome(said: str, name: AgentName) -> Outcome:

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from mng.agents.sight import View, live_agents, look
+from mng.agents.sight import Calm, View, live_agents, look
 from mng.errors import HostUnreachable, MngError
 from mng.model.transport import Machine
 from mng.model.world import LiveAgent, LiveHost
@@ -27,7 +27,7 @@ class Watch:
         self._waiting: Counter[str] = Counter()
         self._agents: dict[str, LiveAgent] = {}
         self._drawn: dict[str, tuple[str, float]] = {}  # agent -> its screen, and since when
-        self._slept: dict[int, str] = {}
+        self._busy: dict[str, float] = {}  # agent -> when it was last seen at work
         self._round = 0
         self._error: MngError | None = None
         self._running = False
@@ -71,8 +71,8 @@ class Watch:
                     return
             try:
                 view = look(self._machine, names)
-                quiet = self._quiet(view)
-                agents = {a.name.name: a for a in live_agents(self._host, view, quiet)}
+                calm = self._calm(view)
+                agents = {a.name.name: a for a in live_agents(self._host, view, calm)}
                 error, failures = None, 0
             except MngError as problem:
                 failures += 1
@@ -86,19 +86,15 @@ class Watch:
                 self._news.notify_all()
             time.sleep(_INTERVALS[time.monotonic() - began > 5])
 
-    def _quiet(self, view: View) -> dict[str, float]:
-        """Seconds since each screen was seen to change; tmux itself counts in whole seconds.
-
-        A program that is in the same sleep as before is not quiet but busy: it reads nothing, and
-        may yet throw away what was typed meanwhile.
-        """
+    def _calm(self, view: View) -> dict[str, Calm]:
+        """Since when each screen has not changed, as seen: tmux itself counts in whole seconds."""
         now = time.monotonic()
         for name, screen in view.screens.items():
             if self._drawn.get(name, ("", 0.0))[0] != screen:
                 self._drawn[name] = (screen, now)
-        for pane in view.panes:
-            slept = view.sleeping.get(pane.pid)
-            if slept and slept == self._slept.get(pane.pid) and pane.name in self._drawn:
-                self._drawn[pane.name] = (self._drawn[pane.name][0], now)
-        self._slept = view.sleeping
-        return {name: now - since for name, (_, since) in self._drawn.items()}
+        # Who computes or sleeps reads nothing, and may yet throw away what was typed meanwhile.
+        self._busy |= {pane.name: now for pane in view.panes if pane.pid in view.busy}
+        return {
+            name: Calm(now - since, now - max(since, self._busy.get(name, 0.0)))
+            for name, (_, since) in self._drawn.items()
+        }

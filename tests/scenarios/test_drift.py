@@ -232,6 +232,7 @@ def test_half_typed_text_is_not_submitted_with_a_message(stage: Stage) -> None:
     stage.raised({"ada": demo()})
     stage.tmux("send-keys", "-t", "=ada:", "-l", "half a sent")
     eventually(lambda: "half a sent" in stage.tmux("capture-pane", "-p", "-t", "=ada:"))
+    assert stage.state("ada") == "BLOCKED"
     held = stage.mng("message", "ada", "--id", "one", "whole")
     stage.tmux("send-keys", "-t", "=ada:", "C-u")
     stage.must("message", "ada", "--id", "one", "whole")

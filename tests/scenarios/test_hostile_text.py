@@ -139,11 +139,14 @@ def test_bytes_that_are_no_text_are_refused(stage: Stage) -> None:
     assert heard.read_bytes() == b""
 
 
-@pytest.mark.parametrize("words", ["", "loading"], ids=["silent", "loading"])
-def test_a_program_that_reads_late_gets_its_first_message_once(stage: Stage, words: str) -> None:
+@pytest.mark.parametrize("words", ["", "Loading..."], ids=["silent", "draws"])
+@pytest.mark.parametrize("how", ["sleeps", "naps", "computes", "child"])
+def test_a_program_that_reads_late_gets_its_first_message_once(
+    stage: Stage, words: str, how: str
+) -> None:
     """One that needs 3 s until it reads, and then drops what was typed, misses nothing."""
     heard = stage.root / "heard"
-    agent = runs(program("reader", heard, 3, words), "the first")
+    agent = runs(program("reader", heard, 3, words, how), "the first")
     stage.must("up", "-f", stage.team({"raw": agent}))
 
     eventually(lambda: heard.exists() and heard.read_bytes() == pastes("the first"))

@@ -85,7 +85,7 @@ class Stage:
     def ended(self) -> str:
         """How the pane's process ended, as "STATUS" or "signal N", once it has."""
         # A tmux with libutempter may miss a pane's SIGCHLD (tmux#311); that of a job makes it look.
-        self.tmux("run-shell", "true")
+        self.tmux("run-shell", "-b", "true")
         form = "#{pane_dead} #{?pane_dead_signal,signal #{pane_dead_signal},#{pane_dead_status}}"
         shown = self.tmux("display-message", "-p", "-t", "=demo:", form)
         dead, _, how = shown.strip().partition(" ")

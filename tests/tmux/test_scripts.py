@@ -87,7 +87,7 @@ def test_a_replaced_incarnation_is_ended_and_a_stale_start_is_refused(home: Home
     said = home.start(home.want(SLEEPER, incarnation="i2", replaces="i1", carried=carried))
 
     assert said[0] == "started"
-    assert not psutil.pid_exists(pid)
+    eventually(lambda: not psutil.pid_exists(pid))
     assert home.start(home.want(SLEEPER, incarnation="i3", replaces="i1")) == ("exists", "i2")
     assert (home.option("@mng_inc"), home.option("@mng_ledger")) == ("i2", " k1=s=file")
     assert home.seen()["ada"].sent == carried

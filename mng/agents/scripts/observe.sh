@@ -9,7 +9,7 @@ for fact in host.json work.done setup.done closing; do
 done
 looking=" $* "
 set --
-for file in agents/*/*.json agents/*/journal agents/*/evidence; do
+for file in agents/*/*.json agents/*/journal agents/*/evidence agents/*/draft; do
     [ ! -f "$file" ] || set -- "$@" "$file"
 done
 # awk names the file of each line in one process. By getline, for one that is removed meanwhile
@@ -23,9 +23,11 @@ format='pane #{session_name}|#{pane_id}|#{pane_pid}|#{pane_dead}|#{pane_dead_sta
 list() { panes=$(tm list-panes -a -F "$format" \; list-buffers -F 'buffer #{buffer_name}' 2>&1) || :; }
 list
 # tmux can miss a child's end (its issue 311); the end of any other child lets it look again.
+# In the background: it may miss the end of that one as well, and would wait for it for ever.
 tries=0
-while printf '%s\n' "$panes" | grep -q '^pane [^|]*|[^|]*|[^|]*|1|||' && [ "$tries" -lt 5 ]; do
-    tm run-shell true 2>/dev/null || :
+while printf '%s\n' "$panes" | grep -q '^pane [^|]*|[^|]*|[^|]*|1|||' && [ "$tries" -lt 10 ]; do
+    tm run-shell -b true 2>/dev/null || :
+    sleep 0.02
     tries=$((tries + 1))
     list
 done
@@ -35,24 +37,33 @@ pane* | buffer* | '') printf '%s\n' "$panes" ;;
 *'no current target'* | *'server exited'* | *'lost server'*) exit 0 ;; # its last session has just ended
 *) printf 'tmux %s\n' "$panes" ;;
 esac
-# Where the kernel tells what a process waits for (Linux): a silent program that reads its terminal
-# is ready all the same, and one that sleeps is not, whatever it has drawn.
-while IFS='|' read -r name _ pid dead _ _ _ _ _ drawn _; do
-    [ "$dead" = 0 ] || continue
-    case $looking$drawn in *" ${name#pane } "* | *' 0') ;; *) continue ;; esac
-    waits='' children=''
-    read -r waits 2>/dev/null <"/proc/$pid/wchan" || :
-    if [ "$waits" = do_wait ]; then # a shell that waits for the program
-        read -r children 2>/dev/null <"/proc/$pid/task/$pid/children" || :
-        case $children in
-        *[0-9]' '[0-9]* | '') ;;
-        *) read -r waits 2>/dev/null <"/proc/${children% }/wchan" || : ;;
+# Where the kernel tells what a process waits for (Linux): one that waits for input is ready, even
+# if it has drawn nothing; one that computes or sleeps is busy, whatever it has drawn.
+# weigh PID: sets doing to reads (its terminal), polls, busy, or nothing if the kernel doesn't tell.
+weigh() {
+    for task in "/proc/$1/task"/*; do
+        waits='' state=''
+        read -r waits 2>/dev/null <"$task/wchan" || :
+        case $waits in
+        wait_woken | n_tty_read) doing=reads ;;
+        *poll* | *select*) [ "$doing" = reads ] || doing=polls ;;
+        do_wait) # for its children, as a shell does
+            read -r state 2>/dev/null <"$task/children" || :
+            for child in $state; do weigh "$child"; done
+            ;;
+        0 | '')
+            read -r state 2>/dev/null <"$task/stat" || :
+            case ${state##*) } in R* | D*) doing=${doing:-busy} ;; esac
+            ;;
+        *) doing=${doing:-busy} ;;
         esac
-    fi
-    case $waits in
-    wait_woken | n_tty_read) echo "reads $pid" ;;
-    hrtimer_nanosleep) echo "sleeps $pid $(grep -s '^voluntary' "/proc/$pid/status" | tr -dc 0-9)" ;;
-    esac
+    done
+}
+while IFS='|' read -r _ _ pid dead _; do
+    [ "$dead" = 0 ] || continue
+    doing=''
+    weigh "$pid"
+    case $doing in reads | busy) echo "$doing $pid" ;; esac
 done <<EOF
 $panes
 EOF
