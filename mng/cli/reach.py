@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated
 
@@ -90,6 +91,9 @@ def _run(
     stdin = sys.stdin.buffer
     if secret:
         stdin = joined(remote.exports(secret).encode() + b"\n", stdin)
+    # The command ends with mng, however mng is asked to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
     try:
         done = machine.transport.run(
             whole, stdin=stdin, stdout=sys.stdout.buffer, stderr=sys.stderr.buffer, timeout=timeout

@@ -70,7 +70,8 @@ def _end(process: subprocess.Popen[bytes], sign: signal.Signals) -> None:
     try:
         process.communicate(timeout=2)
     except (subprocess.TimeoutExpired, ValueError):
-        process.kill()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _terminal_env() -> dict[str, str]:

@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 
+import psutil
 import pytest
 
 from tests.tmux.waiting import eventually
@@ -167,6 +168,21 @@ def test_exec_streams_while_the_command_runs(stage: Stage) -> None:
     assert command.stdout.readline() == b"early\n"
     command.send_signal(signal.SIGINT)
     assert command.wait(10) == 130
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=str)
+def test_exec_takes_its_command_along(stage: Stage, how: signal.Signals) -> None:
+    """However mng is asked to end, what it runs on the host ends, its children too."""
+    stage.raised({"ada": demo()})
+
+    command = stage.start("exec", "ada", "echo $$; sleep 600; true")
+    assert command.stdout is not None
+    remote = psutil.Process(int(command.stdout.readline()))
+    eventually(remote.children)
+    command.send_signal(how)
+
+    assert command.wait(10) == 128 + how
+    eventually(lambda: not remote.is_running())
 
 
 @pytest.mark.parametrize(
