@@ -22,6 +22,9 @@ from mng.model.world import Sent, SentState
 _SCRIPTS = Path(__file__).with_name("scripts")
 _TIMEOUT = 90.0  # seconds for one script; its own waits end earlier
 
+# What lies on every host: its tmux's configuration and hook, the guard, and the commit helper.
+_ON_HOST = ("tmux.conf", "died.sh", "bin/git", "bin/mng-commit")
+
 STATE_LETTERS = {
     SentState.SUBMITTED: "s",
     SentState.ACCEPTED: "a",
@@ -93,8 +96,7 @@ def start(machine: Machine, want: Start, created: int) -> tuple[str, str]:
     }  # fmt: skip
     files = {
         **want.launch.files,
-        "tmux.conf": (_SCRIPTS / "tmux.conf").read_bytes(),
-        "died.sh": (_SCRIPTS / "died.sh").read_bytes(),
+        **{name: (_SCRIPTS / name).read_bytes() for name in _ON_HOST},
         f"{want.incarnation}.sh": _launcher(machine, want).encode(),
         f"{want.incarnation}.json": json.dumps(record, indent=1).encode(),
     }
@@ -113,11 +115,12 @@ def _launcher(machine: Machine, want: Start) -> str:
     """The script that becomes the agent's process by `exec`, so that no shell waits behind it."""
     agent_dir = f"{machine.home}/agents/.{want.incarnation}"
     exports = {
-        "MNG_AGENT": want.name.name, "MNG_HOST": want.name.host.name,
-        "MNG_TEAM": want.owner.team, "MNG_AGENT_DIR": agent_dir,
+        **identity(want.name, want.owner), "MNG_AGENT_DIR": agent_dir,
         **{key: value for key, value in want.spec.env.items() if isinstance(value, str)},
+        "MNG_GUARD": machine.work_dir,
     }  # fmt: skip
-    lines = ["unset TMUX TMUX_PANE", _exports(exports, "\n"), "nl='\n'"]
+    path = f"PATH={shlex.quote(machine.home)}/bin:$PATH"
+    lines = ["unset TMUX TMUX_PANE", _exports(exports, "\n"), path, "nl='\n'"]
     if want.secrets:
         # The socket's whole path may be too long for it, its name is not.
         tmux, buffer = "tmux -u -S tmux", f"-b mng.{want.name.name}.env"
@@ -131,6 +134,16 @@ def _launcher(machine: Machine, want: Start) -> str:
     argv = [item.replace("{dir}", agent_dir) for item in want.launch.argv]
     lines.append(f"exec {shlex.join(argv)}")
     return "\n".join(lines) + "\n"
+
+
+def identity(name: AgentName, owner: Owner) -> dict[str, str]:
+    """Who an agent is, to itself and to git."""
+    email = f"{name.name}@{name.host.name}.mng.invalid"
+    return {
+        "MNG_AGENT": name.name, "MNG_HOST": name.host.name, "MNG_TEAM": owner.team,
+        "GIT_AUTHOR_NAME": name.name, "GIT_AUTHOR_EMAIL": email,
+        "GIT_COMMITTER_NAME": name.name, "GIT_COMMITTER_EMAIL": email,
+    }  # fmt: skip
 
 
 def _exports(env: Mapping[str, str], separator: str = "; ") -> str:
@@ -158,7 +171,7 @@ def _tar(files: Mapping[str, bytes]) -> bytes:
     with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, data in files.items():
             info = tarfile.TarInfo(name)
-            info.size, info.mode = len(data), 0o600
+            info.size, info.mode = len(data), 0o700 if name.startswith("bin/") else 0o600
             archive.addfile(info, io.BytesIO(data))
     return out.getvalue()
 

@@ -80,8 +80,7 @@ def _run(
     plain: dict[str, str] = {"MNG_HOST": host.name, "MNG_TEAM": world.hosts[host].owner.team}
     for agent in agents:
         env = world.agents[agent].spec.env
-        plain["MNG_AGENT"] = agent.name
-        plain["MNG_TEAM"] = world.agents[agent].owner.team
+        plain |= remote.identity(agent, world.agents[agent].owner)
         plain["MNG_AGENT_DIR"] = f"{machine.home}/agents/{agent.name}"
     plain |= {key: value for key, value in env.items() if isinstance(value, str)}
     secret = remote.resolve(env, os.environ)

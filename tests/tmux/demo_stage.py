@@ -13,6 +13,7 @@ from typing import Any
 from tests.tmux.waiting import eventually
 
 DEMO = Path(__file__).parents[2] / "mng" / "agents" / "demo_tui"
+BIN = DEMO.parent / "scripts" / "bin"
 QUIET = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
 
 
@@ -27,6 +28,9 @@ class Stage:
         command = ["tmux", "-u", "-f", "/dev/null", "-S", str(self.home / "s"), *argv]
         env = {**os.environ, **QUIET, "MNG_AGENT": "ada", "MNG_HOST": "box", "TMUX": ""}
         env["MNG_AGENT_DIR"] = str(self.records)
+        env["PATH"] = f"{BIN}:{os.environ['PATH']}"
+        for role in ("AUTHOR", "COMMITTER"):
+            env |= {f"GIT_{role}_NAME": "ada", f"GIT_{role}_EMAIL": "ada@mng.invalid"}
         done = subprocess.run(command, input=stdin, capture_output=True, env=env, check=True)
         return done.stdout.decode()
 

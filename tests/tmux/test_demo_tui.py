@@ -202,7 +202,7 @@ def test_a_hook_that_never_ends_is_ended(stage: Stage) -> None:
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\nsleep 600\n")
     hook.chmod(0o755)
-    patient = "from demo_tui import app, work; work.GIT_TIMEOUT = 2; app.main(['--busy', '0'])"
+    patient = "from demo_tui import app, work; work.TIMEOUT = 2; app.main(['--busy', '0'])"
     stage.open(f"PYTHONPATH={DEMO.parent} exec {shlex.join([sys.executable, '-c', patient])}")
     eventually(lambda: stage.state() == "idle")
 
@@ -371,5 +371,5 @@ def test_agents_of_one_tree_commit_at_once(stage: Stage) -> None:
 
     eventually(lambda: stage.git("log", "--format=%s").count(": go\n") == len(names))
     for name in names:
-        files = stage.git("log", "--author", f"{name} ", "--format=", "--name-only").split()
+        files = stage.git("log", "--grep", f"^{name}: ", "--format=", "--name-only").split()
         assert files == [f"notes/{name}.md"]

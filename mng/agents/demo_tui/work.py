@@ -9,7 +9,7 @@ import time
 
 from .screen import readable
 
-GIT_TIMEOUT = 30.0  # seconds for each git command; a hook may never end
+TIMEOUT = 30.0  # seconds for each git command; a hook may never end
 
 
 class Turn:
@@ -45,50 +45,38 @@ def take_note(agent: str, line: str, *, commit: bool) -> str:
     os.makedirs("notes", exist_ok=True)
     with open(path, "a", encoding="utf-8") as file:
         file.write(f"- {line}\n")
-    if commit and commit_only(path, agent, f"{agent}: {line[:60]}"):
+    if commit and in_repository():
+        run("mng-commit", "-m", f"{agent}: {line[:60]}", path)
         return f"noted in {path} and committed"
     return f"noted in {path}"
 
 
-def commit_only(path: str, agent: str, subject: str) -> bool:
-    """Commit one file and no other. False where there is no repository.
-
-    The lock is needed although git has its own: without it, agents that commit at the same time
-    fail, or commit what another has just added.
-    """
-    import fcntl
-
+def in_repository() -> bool:
     try:
-        directory = git(agent, "rev-parse", "--git-dir").strip()
+        run("git", "rev-parse", "--git-dir")
     except OSError as error:
         if "not a git repository" in str(error):
             return False
         raise
-    with open(os.path.join(directory, "mng-commit.lock"), "a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # it has an end, as every git command of the holder has
-        git(agent, "add", "-N", "--", path)
-        git(agent, "commit", "-q", "--no-gpg-sign", "--only", "-m", subject, "--", path)
     return True
 
 
-def git(agent: str, *argv: str) -> str:
-    """What a git command prints. It may neither ask nor last; its hooks end with it."""
+def run(*command: str) -> str:
+    """What a command prints. It may neither ask nor last; what it starts ends with it."""
     import subprocess  # 10 ms that the first screen does not need
 
     env = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true"}
-    for role in ("AUTHOR", "COMMITTER"):
-        env[f"GIT_{role}_NAME"], env[f"GIT_{role}_EMAIL"] = agent, f"{agent}@mng.invalid"
-    pipe, null, command = subprocess.PIPE, subprocess.DEVNULL, ["git", *argv]
+    pipe, null = subprocess.PIPE, subprocess.DEVNULL
     child = subprocess.Popen(
         command, stdin=null, stdout=pipe, stderr=pipe, env=env, encoding="utf-8", errors="replace",
         start_new_session=True,
     )  # fmt: skip
     try:
-        out, err = child.communicate(timeout=GIT_TIMEOUT)
+        out, err = child.communicate(timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
         os.killpg(child.pid, signal.SIGTERM)  # not SIGKILL, which would leave git's own locks
         child.wait(5)
-        raise TimeoutError(f"git {argv[0]} took more than {GIT_TIMEOUT:g} s") from None
+        raise TimeoutError(f"{command[0]} took more than {TIMEOUT:g} s") from None
     if child.returncode:
-        raise OSError(f"git {argv[0]}: {err.strip() or child.returncode}")
+        raise OSError(f"{command[0]}: {err.strip() or child.returncode}")
     return out

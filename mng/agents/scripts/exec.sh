@@ -9,5 +9,6 @@ if [ "$secrets" = 1 ]; then
     IFS= read -r line || :
     eval "$line"
 fi
+[ ! -d bin ] || PATH=$home/bin:$PATH
 cd "$dir/$prefix" || exit 125
 exec "$@"

@@ -1,0 +1,199 @@
+"""Several agents in one tree: each commits its own, and none takes along what others work on."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.tmux.waiting import eventually
+
+from .stage import Stage, demo, program, runs
+
+REFUSED = [
+    "git stash",
+    "git stash push -- file-0.txt",
+    "git stash drop",
+    "git reset --hard",
+    "git reset --hard HEAD",
+    "git checkout -- .",
+    "git checkout .",
+    "git checkout HEAD -- .",
+    "git checkout -f",
+    "git checkout other",
+    "git checkout -b mine",
+    "git checkout --detach",
+    "git switch other",
+    "git switch -c mine",
+    "git restore .",
+    "git clean -f",
+    "git clean -fdx",
+    "git clean -fd .",
+    "git add -A",
+    "git add --all .",
+    "git add .",
+    "git add ./",
+    'git add ":/"',
+    "git add -u",
+    "git commit -am sweep",
+    "git -C . stash",
+    "git -c core.pager=cat reset --hard",
+    'cd sub && git reset --hard',
+    'cd sub && git add ..',
+    'git -C "$PWD/sub" clean -f ..',
+]  # fmt: skip
+ALLOWED = [
+    "git status",
+    "git stash list",
+    "git add own.txt",
+    "git add -A own.txt",
+    "git commit -m mine -- own.txt",
+    "git checkout -- file-0.txt",
+    "git checkout main",
+    "git reset -q",
+    "git reset -q -- file-0.txt",
+    "git clean -n",
+    "git restore file-0.txt",
+    "git log -1 --format='reset %s'",
+    "git worktree add -q ../elsewhere -b apart && git -C ../elsewhere reset -q --hard",
+    "git init -q ../mine && cd ../mine && git add . && git stash list",
+]
+
+
+def as_agent(stage: Stage, name: str, words: str) -> subprocess.CompletedProcess[str]:
+    """Shell text with an agent's own environment, as one of its tools would run it."""
+    pid = stage.agent(name)["pid"]
+    raw = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+    env = dict(entry.split("=", 1) for entry in raw if "=" in entry)
+    return subprocess.run(
+        ["sh", "-c", words],
+        cwd=stage.host_dir() / "work",
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def state(stage: Stage) -> tuple[str, str, str]:
+    """All that a refused command could have changed."""
+    work = stage.host_dir() / "work"
+    status = stage.git("status", "--porcelain", cwd=work)
+    return status, stage.git("branch", "-v", "-a", cwd=work), (work / "bobs.txt").read_text()
+
+
+def shared(stage: Stage, **host: object) -> None:
+    """ada and bob in one tree, in which a bystander's file lies, changed and not committed."""
+    spec = {"source": str(stage.repo), **host}
+    agents = {"ada": runs(program("sleeper")), "bob": runs(program("sleeper"))}
+    stage.must("up", "-f", stage.team(agents, host=spec))
+    stage.must("exec", "box", "git branch other; mkdir sub; echo x >sub/x; echo bob >bobs.txt")
+    stage.must("exec", "box", "echo changed >>file-0.txt; echo own >own.txt")
+
+
+def test_the_guard_stops_what_would_take_others_work_along(stage: Stage) -> None:
+    """The command fails, says what to use instead, and a bystander's files are as they were."""
+    shared(stage)
+    before = state(stage)
+
+    for words in REFUSED:
+        done = as_agent(stage, "ada", words)
+
+        assert (words, done.returncode, done.stdout) == (words, 1, "")
+        assert "is refused here" in done.stderr, words
+        assert "(bob)" in done.stderr
+        assert "instead, " in done.stderr
+        assert state(stage) == before, words
+
+
+def test_the_guard_leaves_everything_else_alone(stage: Stage) -> None:
+    """What touches one's own files, another tree, or nothing, is git's own affair."""
+    shared(stage)
+    stage.must("exec", "box", "git checkout -- file-0.txt")
+
+    for words in ALLOWED:
+        done = as_agent(stage, "ada", words)
+        assert (words, done.returncode, done.stderr) == (words, 0, done.stderr)
+        assert "refused" not in done.stderr
+
+
+def test_an_agent_that_is_alone_is_not_guarded(stage: Stage) -> None:
+    """Once nobody else is alive, git is git."""
+    shared(stage)
+    assert as_agent(stage, "ada", "git add -A").returncode == 1
+
+    stage.must("stop", "bob")
+
+    assert as_agent(stage, "ada", "git add -A").returncode == 0
+
+
+def test_the_user_is_not_guarded(stage: Stage) -> None:
+    """`mng exec` runs what the user says."""
+    shared(stage)
+
+    stage.must("exec", "ada", "git add -A && git stash && git stash pop -q")
+
+
+def test_twelve_agents_commit_at_once_and_each_its_own(stage: Stage) -> None:
+    """12 commits, none with another's file, none lost, each with its agent's name."""
+    names = [f"agent-{number}" for number in range(12)]
+    stage.must("up", "-f", stage.team({name: runs(program("sleeper")) for name in names}))
+    words = 'echo "$MNG_AGENT" >"$MNG_AGENT.txt"; mng-commit -m "from $MNG_AGENT" "$MNG_AGENT.txt"'
+    environs = {name: stage.agent(name)["pid"] for name in names}
+    commits = []
+    for pid in environs.values():
+        raw = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+        env = dict(entry.split("=", 1) for entry in raw if "=" in entry)
+        commits.append(
+            subprocess.Popen(["sh", "-c", words], cwd=stage.host_dir() / "work", env=env)
+        )
+
+    assert [commit.wait(60) for commit in commits] == [0] * 12
+    log = stage.must("exec", "box", "git log --format='%an|%cn|%s' --name-only -n 12").out
+    found = sorted(log.replace("\n\n", "|").splitlines())
+    assert found == sorted(f"{name}|{name}|from {name}|{name}.txt" for name in names)
+    assert stage.must("exec", "box", "git status --porcelain").out == ""
+
+
+def test_a_commit_takes_only_the_paths_that_it_is_given(stage: Stage) -> None:
+    """Not what another agent staged, nor what else is changed; a deleted path is one, too."""
+    shared(stage)
+    stage.must("exec", "box", "git add bobs.txt; rm own.txt; echo new >'odd [n]ame.txt'")
+
+    done = as_agent(stage, "ada", "rm file-0.txt; mng-commit -m mine 'odd [n]ame.txt' file-0.txt")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = stage.must("exec", "box", "git show --format=%s --name-status").out
+    assert shown == "mine\n\nD\tfile-0.txt\nA\todd [n]ame.txt\n"
+    assert stage.must("exec", "box", "git status --porcelain").out == "A  bobs.txt\n?? sub/\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("mng-commit -m all .", "the whole tree"),
+        ("cd sub && mng-commit -m all ..", "the whole tree"),
+        ("mng-commit -m nothing", "usage: mng-commit"),
+        ("mng-commit -m none nowhere.txt", "did not match any files"),
+    ],
+)
+def test_a_commit_that_names_no_file_is_refused(stage: Stage, words: str, said: str) -> None:
+    """One line that says why; nothing is committed."""
+    shared(stage)
+
+    done = as_agent(stage, "ada", words)
+
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert stage.must("exec", "box", "git log --format=%s").out == "first\n"
+
+
+def test_the_demo_agents_commit_under_their_own_names(stage: Stage) -> None:
+    """`git log` tells who did what."""
+    stage.raised({"ada": demo("A"), "bob": demo("B")})
+
+    def authors() -> set[str]:
+        return set(stage.must("exec", "box", "git log --format=%an").out.split())
+
+    eventually(lambda: {"ada", "bob"} <= authors())
