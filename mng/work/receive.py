@@ -44,7 +44,7 @@ def receive(
     No ref is made. Raises Broken if the fault is the host's repository, else MngError.
     """
     mode = "whole" if known is None else "thin"
-    script = remote.script("common", "git", "save", "save_nested", "save_send")
+    script = remote.script("common", "git", "snapshot", "save_nested", "save", "save_send")
     args = (label, str(int(now.timestamp())), mode)
     with tempfile.TemporaryFile() as complaints:
         unpacking = git.start_git(

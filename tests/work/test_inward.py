@@ -58,7 +58,7 @@ def test_history_branches_and_tags_arrive_without_a_way_back(tmp_path: Path, loc
     bring_in(machine, str(source), say=quiet)
 
     work = work_of(machine)
-    assert refs_of(work) == refs_of(source, "refs/heads", "refs/tags")
+    assert refs_of(work, "refs/heads", "refs/tags") == refs_of(source, "refs/heads", "refs/tags")
     assert run(work, "git", "symbolic-ref", "HEAD") == "refs/heads/main"
     assert status(work) == ""
     assert run(work, "git", "remote") == ""

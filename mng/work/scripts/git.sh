@@ -31,9 +31,12 @@ nested() { # FILE    also used for what find prints: its status must not get los
     lines <"$1.found" | sed 's|^\./||; s|/\.git$||' | sort >"$1"
 }
 
-# Pathspecs, NUL-ended: all of this directory but the paths that come in as lines.
+# Pathspecs, NUL-ended: all of this directory but the paths that come in as lines. Of those, the
+# outermost: git takes no pathspec that leads into a submodule.
 all_but() {
-    { echo .; sed 's|^|:(exclude,top,literal)|'; } | names
+    awk 'BEGIN { print "." }
+        { for (path in outer) if (index($0, path "/") == 1) next }
+        { outer[$0]; print ":(exclude,top,literal)" $0 }' | names
 }
 
 wipe() { # DIRECTORY...    also what is read-only

@@ -41,6 +41,9 @@ trap 'exit 130' HUP INT TERM
 said=$(tar -x -p -o -f - -C "$tmp" 2>&1) ||
     fail 65 "the files did not arrive whole: $(echo "$said" | tail -n 1)"
 [ -e "$tmp/end" ] || fail 65 "the stream was cut short"
+# Is there anything that git would not have checked out by itself?
+dirty=
+if [ -e "$tmp/tree" ] || [ -e "$tmp/repo/0000/clean" ]; then dirty=1; fi
 mkdir -p "$tmp/tree"
 
 fetch() { # REPO    objects and refs, from a directory on this disk or out of the stream
@@ -117,6 +120,28 @@ begin_repository() ( # WORDS    a folder's files, or nothing, as the first commi
     echo "$commit" >"$tmp/refs"
 )
 
+remember() (
+    set -e
+    cd "$tmp/tree"
+    git for-each-ref --format='create refs/mng/source/%(refname:lstrip=1) %(objectname)' \
+        refs/heads refs/tags >"$tmp/source-refs"
+    made=$(git rev-parse -q --verify HEAD || :)
+    if [ -n "$dirty" ]; then
+        tmp=$tmp/remember
+        mkdir "$tmp"
+        open_vault
+        find_nested
+        plain=$(snapshot . "$tmp/kept")
+        made=$(commit "$plain" "$head" "the work tree as it came")
+        { echo "$made"; [ -z "$head" ] || echo "^$head"; } |
+            vault pack-objects --revs --stdout -q | git index-pack --stdin >/dev/null
+        tmp=${tmp%/remember}
+    fi
+    [ -z "$made" ] || echo "create refs/mng/source/work-tree $made" >>"$tmp/source-refs"
+    git update-ref --stdin <"$tmp/source-refs"
+    git pack-refs --all
+)
+
 read -r kind <"$tmp/kind"
 case $kind in
     git)
@@ -128,6 +153,7 @@ case $kind in
     *) begin_repository "nothing yet" ;;
 esac
 
+remember # the source's branches, and its tree as it lay: what is not as here was changed on the host
 base=$(git -C "$tmp/tree" rev-parse -q --verify HEAD || :)
 mv "$tmp/prefix" "$home/work.prefix"
 mv "$tmp/refs" "$home/work.refs"

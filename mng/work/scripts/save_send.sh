@@ -1,22 +1,7 @@
 # Comes after `save` and `save_nested`: look, then send.
 cd "$work"
-git_dir_of . >/dev/null || fail 74 "the repository in $work is broken"
-common=$(git rev-parse --git-common-dir)
-head=
-if git rev-parse -q --verify HEAD >/dev/null; then head=$(git rev-parse 'HEAD^{commit}'); fi
-
-GIT_DEFAULT_HASH=$(git rev-parse --show-object-format)
-export GIT_DEFAULT_HASH
-# By relative names: else all of the path would be made anew if the host is removed just now.
-git -C "$tmp" init -q --bare --template= vault
-empty=$(vault mktree </dev/null)
-none=$(echo "$empty" | tr '0-9a-f' 0)
-(cd "$tmp" && mkdir -p vault/objects/info)
-lend .
-if [ -s "$(git_path . shallow)" ]; then
-    cp "$(git_path . shallow)" "$tmp/vault/shallow"
-    report shallow
-fi
+open_vault
+[ ! -s "$(git_path . shallow)" ] || report shallow
 
 refs() { # FILE
     git for-each-ref --format='%(objectname) %(refname)' refs/heads refs/tags refs/notes \
@@ -52,19 +37,40 @@ linked() { # META    one further work tree, wherever on the host it lies
     uncommitted "$tree" "$index" "$at" "$name/"
 }
 
+keep() { # PATH...    of what git ignores, that which was asked for
+    prefix=$(cat "$home/work.prefix" 2>/dev/null; echo .)
+    prefix=${prefix%.}
+    for path; do printf ':(top,literal)%s\0' "$prefix${path%/}"; done >"$tmp/wanted"
+    made=$(
+        set -e
+        rm -f "$tmp/index"
+        export GIT_INDEX_FILE="$tmp/index" GIT_OBJECT_DIRECTORY="$tmp/vault/objects"
+        xargs -0 git ls-files -z -o -i --exclude-standard -- <"$tmp/wanted" >"$tmp/ignored-files"
+        [ -s "$tmp/ignored-files" ] || exit 0
+        git add -f --pathspec-from-file="$tmp/ignored-files" --pathspec-file-nul
+        tree=$(git write-tree)
+        commit "$tree" "$head" "$label: kept files that git ignores"
+    )
+    [ -z "$made" ] || ref "$made" kept
+}
+
+also() { # what two sides need to tell whose a change is
+    if [ "$plain" = "$(tree_of "$head")" ]; then made=$head; else made=$(commit "$plain" "$head" "$label"); fi
+    [ -z "$made" ] || ref "$made" plain
+    made=$(git rev-parse -q --verify refs/mng/source/work-tree) && ref "$made" source
+}
+
 : >"$tmp/list"
 dirty=0
 refs "$tmp/named" >"$tmp/refs"
 cat "$tmp/refs" >>"$tmp/list"
-find_nested
-save_nested
-tree=$(snapshot . "$tmp/kept")
-tree=$(graft "$tree")
+whole_tree
 index=$(staged .)
 uncommitted "$tree" "$index" "$head" ""
+[ $# = 0 ] || keep "$@"
 if [ -e "$tmp/dirs" ]; then
     tree=$(indexed "$tmp/dirs" write-tree)
-    made=$(commit "$tree" "$head" "git directories of nested repositories")
+    made=$(commit "$tree" "$head" "$label: git directories of nested repositories")
     ref "$made" git-dirs
 fi
 for meta in "$common"/worktrees/*; do
@@ -73,19 +79,21 @@ done
 
 vault cat-file --batch-check='%(objectname) %(objecttype)' <"$tmp/asked" |
     sed -n 's/^\([0-9a-f]*\) commit$/^\1/p; s/^\([0-9a-f]*\) tag$/^\1/p' >"$tmp/there"
+[ "$mode" != sync ] || also || :
 tips() { cut -d ' ' -f 1 "$tmp/list"; }
 { tips; cat "$tmp/there"; } | vault rev-list --objects --stdin >"$tmp/new"
 if [ ! -s "$tmp/new" ]; then
     report nothing
-    exit 0
+    [ "$mode" = sync ] || exit 0
 fi
 report branch "$(git symbolic-ref -q --short HEAD || :)"
 report dirty "$dirty"
 report commits "$({ sed -n 's/ heads\/.*//p; s/ tags\/.*//p; s/ \(.*\/\)*HEAD$//p' "$tmp/list"
     cat "$tmp/there"; } | vault rev-list --count --stdin)"
 
-[ "$mode" = thin ] || : >"$tmp/there"
-{ tips; cat "$tmp/there"; } | vault pack-objects --revs --stdout --thin --delta-base-offset -q
+[ "$mode" != whole ] || : >"$tmp/there"
+[ ! -s "$tmp/new" ] ||
+    { tips; cat "$tmp/there"; } | vault pack-objects --revs --stdout --thin --delta-base-offset -q
 
 refs "$tmp/named" >"$tmp/refs-now"
 cmp -s "$tmp/refs" "$tmp/refs-now" || fail 76 "its branches moved while they were saved"
