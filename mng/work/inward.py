@@ -30,7 +30,11 @@ def bring_in(machine: Machine, source: str | None, *, say: Callable[[str], None]
     load = _Load(machine, source, notes.append)
     producer = Producer(load.write)
     try:
-        done = run_script(machine, script("common", "git", "snapshot", "save_nested", "inward"), stdin=producer.reader)
+        done = run_script(
+            machine,
+            script("common", "git", "snapshot", "save_nested", "inward"),
+            stdin=producer.reader,
+        )
     finally:
         error = producer.close()
     if error is not None and done.status != 0:

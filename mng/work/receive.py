@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import tempfile
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from mng.errors import MngError
 from mng.model.transport import Completed, Machine
 from mng.work import git, remote
+
+# The script that looks at a work tree and sends what the other side lacks.
+SENDS = ("common", "git", "snapshot", "save_nested", "save", "save_send")
+
+
+_CHUNK = 1 << 18  # bytes
 
 
 class Broken(MngError):
@@ -24,10 +33,12 @@ class Report:
     """What a host sent. `refs` is empty if there was nothing that the other side lacked.
 
     refs: object ids by name, such as heads/main, tags/v1, stash/0, HEAD, index, work-tree.
-    tree: there is a work tree. shallow: its history has an end that is not its beginning.
+    new: objects came. tree: there is a work tree. shallow: its history has an end that is not its
+    beginning.
     """
 
     refs: dict[str, str] = field(default_factory=dict)
+    new: bool = True
     branch: str = ""
     commits: int = 0
     dirty: int = 0
@@ -36,38 +47,74 @@ class Report:
 
 
 def receive(
-    machine: Machine, repository: Path, label: str, *, now: datetime, known: bytes | None = None
-) -> Report:
+    machine: Machine, repository: Path, label: str, *, now: datetime,
+    known: bytes | None = None, keep: Sequence[str] = (), sync: bool = False,
+) -> Report:  # fmt: skip
     """Stream what the host has into a repository's objects, and walk through all that came.
 
     known: object names, a line each, that the repository has, or None to send everything.
-    No ref is made. Raises Broken if the fault is the host's repository, else MngError.
+    keep: paths that git ignores and that are wanted all the same. sync: name all refs, even if
+    there is nothing new. No ref is made.
+    Raises Broken if the fault is the host's repository, else MngError.
     """
-    mode = "whole" if known is None else "thin"
-    script = remote.script("common", "git", "snapshot", "save_nested", "save", "save_send")
-    args = (label, str(int(now.timestamp())), mode)
-    with tempfile.TemporaryFile() as complaints:
-        unpacking = git.start_git(
-            repository, "index-pack", "--stdin", "--fix-thin",
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=complaints,
-        )  # fmt: skip
-        assert unpacking.stdin is not None
-        try:
-            done = remote.run_script(
-                machine, script, *args, stdin=known or b"", stdout=cast(BinaryIO, unpacking.stdin)
-            )
-        finally:
-            ended_first = unpacking.poll() is not None
+    mode = "whole" if known is None else "sync" if sync else "thin"
+    args = (label, str(int(now.timestamp())), mode, *keep)
+    unpacking = _Unpacking(repository)
+    try:
+        done = remote.run_script(
+            machine, remote.script(*SENDS), *args, stdin=known or b"", stdout=unpacking.stream
+        )
+    finally:
+        fault = unpacking.close()
+    report = _read(machine, done, fault if unpacking.ended_first else "")
+    if report.refs and report.new:
+        if fault:
+            raise MngError(f"the repository {str(repository)!r} did not take it: {fault}")
+        _walk(repository, report)
+    return report
+
+
+class _Unpacking:
+    """A stream that becomes objects of a repository. git starts with the first byte, for a stream
+    without any is no pack."""
+
+    def __init__(self, repository: Path) -> None:
+        reading, writing = os.pipe()
+        self.stream: BinaryIO = os.fdopen(writing, "wb", 0)
+        self.ended_first = False
+        self._repository, self._reading = repository, reading
+        self._fault = "nothing came"
+        self._thread = threading.Thread(target=self._unpack, daemon=True)
+        self._thread.start()
+
+    def _unpack(self) -> None:
+        with os.fdopen(self._reading, "rb", 0) as stream, tempfile.TemporaryFile() as complaints:
+            chunk = stream.read(_CHUNK)
+            if not chunk:
+                return
+            unpacking = git.start_git(
+                self._repository, "index-pack", "--stdin", "--fix-thin",
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=complaints,
+            )  # fmt: skip
+            assert unpacking.stdin is not None
+            try:
+                while chunk:
+                    unpacking.stdin.write(chunk)
+                    chunk = stream.read(_CHUNK)
+            except BrokenPipeError:
+                self.ended_first = True
             with contextlib.suppress(BrokenPipeError):
                 unpacking.stdin.close()
-            unpacking.wait()
-        complaints.seek(0)
-        words = git.last_line(complaints.read())
-    report = _read(machine, done, words if ended_first and unpacking.returncode else "")
-    if report.refs and unpacking.returncode:
-        raise MngError(f"the repository {str(repository)!r} did not take it: {words}")
-    _walk(repository, report)
-    return report
+            status = unpacking.wait()
+            complaints.seek(0)
+            words = git.last_line(complaints.read()) or f"git ended with {status}"
+            self._fault = words if status else ""
+
+    def close(self) -> str:
+        """Wait for git; why it did not take the stream, or ""."""
+        self.stream.close()
+        self._thread.join()
+        return self._fault
 
 
 def _read(machine: Machine, done: Completed, fault_here: str) -> Report:
@@ -79,7 +126,15 @@ def _read(machine: Machine, done: Completed, fault_here: str) -> Report:
         raise MngError(remote.complaint(done))
     if done.status != 0:
         raise Broken(remote.complaint(done))
-    report, empty = Report(), False
+    report = read_report(done)
+    if not report.refs and report.new:
+        raise Broken("the host's report did not arrive")
+    return report
+
+
+def read_report(done: Completed) -> Report:
+    """What the script said about what it sent."""
+    report = Report()
     for line in done.stderr.decode(errors="replace").splitlines():
         match line.removeprefix("= ").split(" ") if line.startswith("= ") else []:
             case ["ref", id_, name]:
@@ -93,19 +148,15 @@ def _read(machine: Machine, done: Completed, fault_here: str) -> Report:
             case ["shallow"]:
                 report.shallow = True
             case ["no-tree"]:
-                report.tree, empty = False, True
+                report.tree, report.new = False, False
             case ["nothing"]:
-                empty = True
-    if not report.refs and not empty:
-        raise Broken("the host's report did not arrive")
+                report.new = False
     return report
 
 
 def _walk(repository: Path, report: Report) -> None:
     """Everything that the refs reach must be there, or reached by what was there before."""
     tips = "".join(f"{id_}\n" for id_ in report.refs.values())
-    if not tips:
-        return
     look = ("rev-list", "--objects", "--quiet", "--stdin", "--not", "--all")
     try:
         git.run_git(repository, *look, stdin=tips.encode())

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from mng.errors import HostError, MngError
-from mng.model.transport import Machine
 from mng.work.inward import bring_in
 from mng.work.remote import facts, work_prefix
 
@@ -23,16 +22,10 @@ from .workbench import (
     refs_of,
     run,
     sh,
+    status,
     tree_of,
+    work_of,
 )  # fmt: skip
-
-
-def work_of(machine: Machine) -> Path:
-    return Path(machine.work_dir)
-
-
-def status(path: Path) -> str:
-    return run(path, "git", "status", "--porcelain", "-z", "-uall")
 
 
 def test_the_tree_arrives_exactly_as_it_lies(tmp_path: Path, local: bool, shell: str) -> None:

@@ -113,7 +113,9 @@ def test_without_flock_perl_takes_the_lock(tmp_path: Path) -> None:
     tools.mkdir()
     for folder in ("/usr/bin", "/bin"):
         for program in Path(folder).iterdir():
-            if program.name not in ("flock", "setsid") and not os.path.lexists(tools / program.name):
+            if program.name not in ("flock", "setsid") and not os.path.lexists(
+                tools / program.name
+            ):
                 (tools / program.name).symlink_to(program)
     machine = a_machine(tmp_path / "home")
     transport = Shell(env={**os.environ, "PATH": str(tools)})

@@ -150,6 +150,14 @@ def refs_of(path: Path, *patterns: str) -> dict[str, str]:
     return dict(line.split(" ", 1) for line in listed.splitlines())
 
 
+def work_of(machine: Machine) -> Path:
+    return Path(machine.work_dir)
+
+
+def status(path: Path) -> str:
+    return run(path, "git", "status", "--porcelain", "-z", "-uall")
+
+
 def quiet(words: str) -> None:
     pass
 

@@ -33,10 +33,6 @@ changes() { # TREE TREE...    how many paths differ between the first and the ot
     done | sort -u | wc -l | tr -d ' '
 }
 
-tree_of() { # COMMIT    its tree; the empty tree for none
-    if [ -n "$1" ]; then vault rev-parse "$1^{tree}"; else echo "$empty"; fi
-}
-
 # What is not committed in a work tree, as commits on top of its HEAD.
 uncommitted() { # TREE INDEX-TREE HEAD PREFIX
     was=$(tree_of "$3")

@@ -55,7 +55,11 @@ keep() { # PATH...    of what git ignores, that which was asked for
 }
 
 also() { # what two sides need to tell whose a change is
-    if [ "$plain" = "$(tree_of "$head")" ]; then made=$head; else made=$(commit "$plain" "$head" "$label"); fi
+    if [ "$plain" = "$(tree_of "$head")" ]; then
+        made=$head
+    else
+        made=$(commit "$plain" "$head" "$label: uncommitted work") # often that of work-tree
+    fi
     [ -z "$made" ] || ref "$made" plain
     made=$(git rev-parse -q --verify refs/mng/source/work-tree) && ref "$made" source
 }

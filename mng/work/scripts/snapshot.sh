@@ -93,6 +93,10 @@ files_of() ( # DIRECTORY EXCEPT    the same as snapshot, where no repository hel
     vault write-tree
 )
 
+tree_of() { # COMMIT    its tree; the empty tree for none
+    if [ -n "$1" ]; then vault rev-parse "$1^{tree}"; else echo "$empty"; fi
+}
+
 commit() { # TREE PARENT WORDS
     vault commit-tree ${2:+-p "$2"} -m "$3" "$1"
 }
