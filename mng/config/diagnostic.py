@@ -14,10 +14,9 @@ from mng.errors import InvalidFile
 SHOWN_WIDTH = 100  # characters of a source line that are shown around the caret
 LINE_END = re.compile(r"\r\n|\n|\r")  # what ends a line in YAML 1.2, and so in its line numbers
 UNTYPABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # all but TAB and LF
-NAMES = (
-    *("NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "TAB", "LF", "VT", "FF", "CR"),
-    *("SO", "SI", "DLE", "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB"),
-    *("ESC", "FS", "GS", "RS", "US"),
+_CONTROLS = (
+    "NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN "
+    "EM SUB ESC FS GS RS US"
 )
 
 
@@ -33,6 +32,11 @@ class Source:
     @cached_property
     def lines(self) -> list[str]:
         return LINE_END.split(self.text)
+
+    def place(self, offset: int) -> Place:
+        """Where a character stands, counted from the beginning of the text."""
+        before = LINE_END.split(self.text[:offset])
+        return Place(self, len(before), len(before[-1]) + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,9 @@ class Diagnostic:
         if place.line > len(lines):
             return head
         text, col = _crop(lines[place.line - 1], place.col - 1)
-        number = f"{place.line:>5}"
         pad = "".join("\t" if char == "\t" else " " * _width(char) for char in text[:col])
         shown = UNTYPABLE.sub("\ufffd", text)
+        number = f"{place.line:>5}"
         return f"{head}\n{number} | {shown}\n{' ' * len(number)} | {pad}^"
 
 
@@ -76,9 +80,8 @@ def _crop(line: str, col: int) -> tuple[str, int]:
     col = min(col, len(line))
     start = 0 if len(line) <= SHOWN_WIDTH else max(0, col - SHOWN_WIDTH // 2)
     head = "…" if start else ""
-    part = line[start : start + SHOWN_WIDTH]
     tail = "…" if start + SHOWN_WIDTH < len(line) else ""
-    return head + part + tail, col - start + len(head)
+    return head + line[start : start + SHOWN_WIDTH] + tail, col - start + len(head)
 
 
 def _width(char: str) -> int:
@@ -91,11 +94,13 @@ def _width(char: str) -> int:
 def char_name(char: str) -> str:
     """A character that can't be shown, by name: `ESC (U+001B)`."""
     code = ord(char)
-    if code < len(NAMES):
-        name = NAMES[code]
+    if code < 0x20:
+        name = _CONTROLS.split()[code]
+    elif code == 0x7F:
+        name = "DEL"
     else:
         name = "a lone surrogate" if 0xD800 <= code < 0xE000 else "a control character"
-    return f"{'DEL' if code == 0x7F else name} (U+{code:04X})"
+    return f"{name} (U+{code:04X})"
 
 
 def did_you_mean(word: str, options: Iterable[str]) -> str:
@@ -114,31 +119,25 @@ class Faults:
         self._found: dict[tuple[int, str, int, int, str], Diagnostic] = {}
         self._unreadable: set[tuple[str, int]] = set()
 
-    def __bool__(self) -> bool:
-        return bool(self._found)
-
     def add(self, place: Place, words: str, hint: str = "") -> None:
         if (place.source.shown, place.line) not in self._unreadable:
-            self._add(place, words, hint)
+            self._add(Diagnostic(place, words, hint))
 
     def unreadable(self, place: Place, words: str, hint: str = "") -> None:
         """Tell a fault that keeps its line from being understood: nothing more is said of it."""
         self._unreadable.add((place.source.shown, place.line))
-        self._add(place, words, hint)
+        self._add(Diagnostic(place, words, hint))
 
-    def _add(self, place: Place, words: str, hint: str) -> None:
-        key = (place.source.order, place.source.shown, place.line, place.col, words)
-        self._found.setdefault(key, Diagnostic(place, words, hint))
-
-    @property
-    def sorted(self) -> list[Diagnostic]:
-        """By file, in the order in which they were given, then by line and column."""
-        return [self._found[key] for key in sorted(self._found)]
+    def _add(self, fault: Diagnostic) -> None:
+        at = fault.place
+        key = (at.source.order, at.source.shown, at.line, at.col, fault.words)
+        self._found.setdefault(key, fault)
 
     def check(self, files: Sequence[Path]) -> None:
-        """Raises InvalidFile with every fault, if there is one."""
+        """Raises InvalidFile with every fault, if there is one, in the order of the files."""
         if not self._found:
             return
         count = f"{len(self._found)} fault{'s' if len(self._found) > 1 else ''}"
         names = ", ".join(str(file) for file in files)
-        raise InvalidFile(f"{count} in {names}", report="\n".join(map(str, self.sorted)))
+        report = "\n".join(str(self._found[key]) for key in sorted(self._found))
+        raise InvalidFile(f"{count} in {names}", report=report)

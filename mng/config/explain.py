@@ -13,8 +13,7 @@ from ruamel.yaml.representer import SafeRepresenter
 from mng.config.diagnostic import Place, did_you_mean
 from mng.config.document import fields_at
 from mng.config.load import Loaded
-from mng.config.node import Node, Path_
-from mng.config.render import has_template
+from mng.config.source import Node, Path_, has_template
 from mng.errors import NotFound
 from mng.model.spec import Env, MessageSpec, Secret, WantedAgent, WantedHost
 

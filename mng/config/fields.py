@@ -5,18 +5,15 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Callable, Iterable
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args
 
-from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, core_schema
 
 from mng.config.diagnostic import char_name, did_you_mean
 from mng.model.name import NAME, NAME_RULE
-from mng.model.spec import Secret
-
-ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-MESSAGE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+from mng.model.spec import Condition, Restart, Secret, When
 
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT])(i?)B?")
@@ -39,6 +36,46 @@ def sort_of(value: Any) -> str:
         if isinstance(value, sort):
             return words
     return "a mapping"
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """A sort of value, for pydantic. read: checks and converts one; schema: its JSON Schema."""
+
+    read: Callable[[Any], Any]
+    schema: Mapping[str, Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.read)
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
+        return dict(self.schema)
+
+
+def matching(pattern: re.Pattern[str], what: str, rule: str, schema: str = "") -> Form:
+    """A text of a form. schema: the JSON Schema's pattern, if it is not the same."""
+
+    def read(value: Any) -> str:
+        text = as_text(value)
+        if not pattern.fullmatch(text):
+            raise fault(f"{text[:60]!r} is not {what}: {rule}")
+        return text
+
+    return Form(read, {"type": "string", "pattern": schema or f"^{pattern.pattern}$"})
+
+
+def one_of(literal: Any) -> Form:
+    """One of the texts of a Literal."""
+    options = get_args(literal)
+
+    def read(value: Any) -> str:
+        text = as_text(value)
+        if text not in options:
+            near = did_you_mean(text, options)
+            raise fault(f"{text[:60]!r} is none of {', '.join(options)}", near)
+        return text
+
+    return Form(read, {"type": "string", "enum": list(options)})
 
 
 def as_prompt(value: Any) -> str:
@@ -64,42 +101,16 @@ def as_word(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else as_text(value)
 
 
-def matching(pattern: re.Pattern[str], what: str, rule: str) -> Callable[[Any], str]:
-    """A check that a text has a form."""
-
-    def check(value: Any) -> str:
-        text = as_text(value)
-        if not pattern.fullmatch(text):
-            raise fault(f"{text[:60]!r} is not {what}: {rule}")
-        return text
-
-    return check
-
-
-def one_of(*options: str) -> Callable[[Any], str]:
-    """A check that a text is one of a few."""
-
-    def check(value: Any) -> str:
-        text = as_text(value)
-        if text not in options:
-            raise fault(
-                f"{text[:60]!r} is none of {', '.join(options)}", did_you_mean(text, options)
-            )
-        return text
-
-    return check
-
-
 def as_seconds(value: Any) -> int:
     """A duration in seconds."""
     text = as_text(value)
     if text.isascii() and text.isdecimal():
         text += "s"
     found = _DURATION.fullmatch(text)
-    parts = [int(part or 0) for part in found.groups()] if found and len(text) < 20 else []
-    seconds = sum(n * unit for n, unit in zip(parts, (86400, 3600, 60, 1), strict=False))
-    if not found or not parts or not text:
+    if not found or not 0 < len(text) < 20:
         raise fault(f"{text[:60]!r} is not a duration", "write 90s, 20m, 8h, 1d or 1h30m")
+    units = zip(found.groups("0"), (86400, 3600, 60, 1), strict=True)
+    seconds = sum(int(number) * unit for number, unit in units)
     if seconds == 0:
         raise fault("a duration must be more than 0")
     return seconds
@@ -139,14 +150,6 @@ def as_flag(value: Any) -> bool:
     return flag
 
 
-def _each(check: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-    """Every item of a list, checked; a fault says that it is of an item."""
-    try:
-        return [check(item) for item in items]
-    except PydanticCustomError as error:
-        raise fault(f"an item {error.message()}") from error
-
-
 def as_regex(value: Any) -> str:
     """A regular expression that compiles."""
     text = as_text(value)
@@ -157,6 +160,14 @@ def as_regex(value: Any) -> str:
     except (re.error, RecursionError, OverflowError) as error:
         raise fault(f"is not a regular expression: {error}") from error
     return text
+
+
+def _each(check: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+    """Every item of a list, checked; a fault says that it is of an item."""
+    try:
+        return [check(item) for item in items]
+    except PydanticCustomError as error:
+        raise fault(f"an item {error.message()}") from error
 
 
 def as_command(value: Any) -> str | tuple[str, ...]:
@@ -175,10 +186,16 @@ def as_env_value(value: Any) -> str | Secret:
     """A text, or the name of a secret."""
     if not isinstance(value, dict):
         return as_word(value)
-    names = [key for key in value if not key.startswith("x-")]
-    if names != ["secret"]:
+    if [key for key in value if not key.startswith("x-")] != ["secret"]:
         raise fault("must be text or {secret: NAME}")
-    return Secret(matching(ENV_NAME, "a variable's name", "letters, digits and _")(value["secret"]))
+    return Secret(_ENV_NAME.read(value["secret"]))
+
+
+def as_variable_name(value: Any) -> str:
+    """What a template can call a variable."""
+    if value == "env":
+        raise fault("'env' is the environment; no variable can have its name")
+    return str(_ENV_NAME.read(value))
 
 
 def as_variable(value: Any) -> Any:
@@ -215,74 +232,52 @@ def as_conditions(value: Any) -> Any:
     return value if isinstance(value, dict) else {as_text(value): "ready"}
 
 
-_is_name = matching(NAME, "a name", NAME_RULE)
-_is_env_name = matching(ENV_NAME, "a variable's name", "letters, digits and _")
-_is_path = matching(re.compile(r"[/~].*"), "an absolute path", "it must begin with / or ~")
-_is_id = matching(MESSAGE_ID, "an id", "a-z, 0-9 and -, at most 60 characters")
-
-_name, _env = "^[a-z0-9][a-z0-9-]{0,39}$", "^[A-Za-z_][A-Za-z0-9_]*$"
-_scalar = {"type": ["string", "number", "boolean"]}
-_seconds = {
+_ENV_NAME = matching(re.compile("[A-Za-z_][A-Za-z0-9_]*"), "a variable's name",
+                     "letters, digits and _")  # fmt: skip
+_TEXT = {"type": "string"}
+_SCALAR = {"type": ["string", "number", "boolean"]}
+_SCALARS = {"type": "array", "items": _SCALAR}
+_LENGTH = {
     "type": ["string", "integer"],
     "pattern": "^([0-9]+|([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?)$",
 }
-_size = {"type": ["string", "integer"], "pattern": r"^[0-9]+(\.[0-9]+)?( ?[KMGT]i?B?)?$"}
-_secret = {
-    "type": "object",
-    "properties": {
-        "secret": {
-            "type": "string",
-            "pattern": _env,
-            "description": "A variable in the environment of the one who runs mng.",
-            "examples": ["API_KEY"],
-        }
-    },
-    "required": ["secret"],
+_SIZES = {"type": ["string", "integer"], "pattern": r"^[0-9]+(\.[0-9]+)?( ?[KMGT]i?B?)?$"}
+_POSITIVE = {"type": ["number", "string"], "exclusiveMinimum": 0, "pattern": _NUMBER}
+_FLAG = {"type": ["boolean", "string"], "pattern": "^(true|false)$"}
+_SECRET_NAME = {
+    **_ENV_NAME.schema,
+    "description": "A variable in the environment of the one who runs mng.",
+    "examples": ["API_KEY"],
 }
+_SECRET = {"type": "object", "properties": {"secret": _SECRET_NAME}, "required": ["secret"]}
 
-Text = Annotated[str, BeforeValidator(as_text), WithJsonSchema({"type": "string"})]
-Prompt = Annotated[str, BeforeValidator(as_prompt), WithJsonSchema({"type": "string"})]
-Word = Annotated[str, BeforeValidator(as_word), WithJsonSchema(_scalar)]
-Name = Annotated[
-    str, BeforeValidator(_is_name), WithJsonSchema({"type": "string", "pattern": _name})
-]
-EnvName = Annotated[
-    str, BeforeValidator(_is_env_name), WithJsonSchema({"type": "string", "pattern": _env})
-]
+Text = Annotated[str, Form(as_text, _TEXT)]
+Prompt = Annotated[str, Form(as_prompt, _TEXT)]
+Word = Annotated[str, Form(as_word, _SCALAR)]
+Name = Annotated[str, matching(NAME, "a name", NAME_RULE)]
+EnvName = Annotated[str, _ENV_NAME]
 HostPath = Annotated[
-    str, BeforeValidator(_is_path), WithJsonSchema({"type": "string", "pattern": "^[/~]"})
+    str,
+    matching(re.compile("[/~].*"), "an absolute path", "it must begin with / or ~", "^[/~]"),
 ]
 MessageId = Annotated[
     str,
-    BeforeValidator(_is_id),
-    WithJsonSchema({"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,59}$"}),
+    matching(
+        re.compile("[a-z0-9][a-z0-9-]{0,59}"), "an id", "a-z, 0-9 and -, at most 60 characters"
+    ),
 ]
-Duration = Annotated[int, BeforeValidator(as_seconds), WithJsonSchema(_seconds)]
-Size = Annotated[int, BeforeValidator(as_mebibytes), WithJsonSchema(_size)]
-Number = Annotated[
-    int | float,
-    PlainValidator(as_number),
-    WithJsonSchema({"type": ["number", "string"], "exclusiveMinimum": 0, "pattern": _NUMBER}),
-]
-Flag = Annotated[
-    bool,
-    BeforeValidator(as_flag),
-    WithJsonSchema({"type": ["boolean", "string"], "pattern": "^(true|false)$"}),
-]
-Regex = Annotated[
-    str, BeforeValidator(as_regex), WithJsonSchema({"type": "string", "format": "regex"})
-]
-Command = Annotated[
-    str | tuple[str, ...],
-    PlainValidator(as_command),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": _scalar}]}),
-]
-EnvValue = Annotated[
-    str | Secret, PlainValidator(as_env_value), WithJsonSchema({"anyOf": [_scalar, _secret]})
-]
+Duration = Annotated[int, Form(as_seconds, _LENGTH)]
+Size = Annotated[int, Form(as_mebibytes, _SIZES)]
+Number = Annotated[int | float, Form(as_number, _POSITIVE)]
+Flag = Annotated[bool, Form(as_flag, _FLAG)]
+Regex = Annotated[str, Form(as_regex, {"type": "string", "format": "regex"})]
+Command = Annotated[str | tuple[str, ...], Form(as_command, {"anyOf": [_TEXT, _SCALARS]})]
+EnvValue = Annotated[str | Secret, Form(as_env_value, {"anyOf": [_SCALAR, _SECRET]})]
+VariableName = Annotated[str, Form(as_variable_name, _ENV_NAME.schema)]
 Variable = Annotated[
-    Any,
-    PlainValidator(as_variable),
-    WithJsonSchema({"anyOf": [_scalar, {"type": "array", "items": _scalar}, {"type": "null"}]}),
-]
-Section = Annotated[dict[str, Any], PlainValidator(as_section), WithJsonSchema({"type": "object"})]
+    Any, Form(as_variable, {"anyOf": [_SCALAR, _SCALARS, {"type": "null"}]})
+]  # fmt: skip
+Section = Annotated[dict[str, Any], Form(as_section, {"type": "object"})]
+ConditionName = Annotated[Condition, one_of(Condition)]
+RestartName = Annotated[Restart, one_of(Restart)]
+WhenName = Annotated[When, one_of(When)]

@@ -9,7 +9,9 @@ from typing import Any
 from mng.config.document import Document
 
 SCHEMA_FILE = Path(__file__).parents[2] / "schemas" / "mng.schema.json"
-TEMPLATE = r"\{\{|\{%"  # a text that is not yet what it will be
+
+_NOTHING = {"type": "null"}  # a key without a value is as if it weren't there
+_TEMPLATE = r"\{\{|\{%"  # a text that is not yet what it will be
 
 
 def json_schema() -> dict[str, Any]:
@@ -23,31 +25,27 @@ def json_schema() -> dict[str, Any]:
 
 def _mapping(model: dict[str, Any]) -> dict[str, Any]:
     """A mapping with our keys: no others but `x-...`."""
-    properties = {name: _property(part) for name, part in model["properties"].items()}
     return {
         "title": model["title"],
         "description": model["description"],
         "type": "object",
-        "properties": properties,
+        "properties": {name: _property(part) for name, part in model["properties"].items()},
         "patternProperties": {"^x-": {}},
         "additionalProperties": False,
     }
 
 
 def _property(part: dict[str, Any]) -> dict[str, Any]:
+    """What stands under a key, or null."""
     about = {key: part[key] for key in ("description", "examples")}
-    default = {"default": part["default"]} if part.get("default") not in (None, [], {}) else {}
-    rest = {k: v for k, v in part.items() if k not in ("title", "default", *about)}
-    return {**about, **default, **_or_nothing(_or_template(rest))}
-
-
-def _or_nothing(part: dict[str, Any]) -> dict[str, Any]:
-    """The same, or null: a key without a value is as if it weren't there."""
-    options = part.get("anyOf", [part])
-    others = {} if options == [part] else {k: v for k, v in part.items() if k != "anyOf"}
-    if {"type": "null"} not in options:
-        options = [*options, {"type": "null"}]
-    return {**others, "anyOf": options}
+    if part.get("default") not in (None, [], {}):
+        about["default"] = part["default"]
+    form = _or_template({k: v for k, v in part.items() if k not in ("title", "default", *about)})
+    if "anyOf" not in form:
+        form = {"anyOf": [form]}
+    if _NOTHING not in form["anyOf"]:
+        form["anyOf"].append(_NOTHING)
+    return {**about, **form}
 
 
 def _or_template(part: Any) -> Any:
@@ -57,22 +55,19 @@ def _or_template(part: Any) -> Any:
     if not isinstance(part, dict):
         return part
     part = {key: _or_template(value) for key, value in part.items()}
-    for key in ("patternProperties", "additionalProperties"):
-        if key not in part or not isinstance(part[key], dict):
-            continue
-        if key == "patternProperties":
-            part[key] = {name: _entry(value) for name, value in part[key].items()}
-            part["additionalProperties"] = False
     if isinstance(part.get("pattern"), str):
-        part["pattern"] = f"{part['pattern']}|{TEMPLATE}"
+        part["pattern"] = f"{part['pattern']}|{_TEMPLATE}"
     if "enum" in part:
-        return {"anyOf": [part, {"type": "string", "pattern": TEMPLATE}]}
+        return {"anyOf": [part, {"type": "string", "pattern": _TEMPLATE}]}
+    if entries := part.get("patternProperties"):  # under names that the user gives
+        part["patternProperties"] = {key: _or_empty(entry) for key, entry in entries.items()}
+        part["additionalProperties"] = False
     return part
 
 
-def _entry(part: dict[str, Any]) -> dict[str, Any]:
-    """What stands under a name that the user gives: a host or an agent may be left empty."""
-    return {"anyOf": [part, {"type": "null"}]} if "$ref" in part else part
+def _or_empty(entry: dict[str, Any]) -> dict[str, Any]:
+    """What stands under a name: a host or an agent may be left empty."""
+    return {"anyOf": [entry, _NOTHING]} if "$ref" in entry else entry
 
 
 def write() -> None:

@@ -142,7 +142,7 @@ def test_decisions_are_pure(room: str) -> None:
         ("pydantic", r"mng/config/\w+\.py", True),
         ("pydantic_core", r"mng/config/\w+\.py", True),
         ("ruamel", r"mng/config/\w+\.py", True),
-        ("jinja2", r"mng/config/sandbox\.py", True),
+        ("jinja2", r"mng/config/template\.py", True),
         ("deepdiff", r"none", True),
     ],
 )

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from mng.config.document import Agent, Document, Message, Ready
-from mng.config.document_host import Host, Image, Modal
+from mng.config.document import Agent, Document, Host, Image, Message, Modal, Ready
 from mng.config.schema import SCHEMA_FILE, json_schema
 
 MODELS: dict[str, type[BaseModel]] = {
