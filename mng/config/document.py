@@ -49,7 +49,7 @@ def key(description: str, *examples: Any, default: Any = None) -> Any:
 class Mapping_(BaseModel):
     """A mapping with keys of ours. A key without a value is as if it weren't there."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     null_counts: ClassVar[frozenset[str]] = frozenset()  # keys where null says something
     not_yet: ClassVar[frozenset[str]] = frozenset()  # keys of the language of later versions

@@ -157,11 +157,12 @@ def _agent_spec(agent: Agent, host: Host | None) -> AgentSpec:
 
 
 def _check_type(checked: Checked, known: Known, name: str, agent: Agent) -> None:
-    where, types = ("agents", name), {*KNOWN_TYPES, *known.types}
+    where = ("agents", name)
     if checked.is_broken(*where, "type") or checked.is_broken(*where, "command"):
         return
-    if agent.type not in types:
-        near = did_you_mean(agent.type, sorted(types))
+    # Plug-ins are looked for only if need be: that reads every installed package's metadata.
+    if agent.type not in KNOWN_TYPES and agent.type not in known.types:
+        near = did_you_mean(agent.type, sorted({*KNOWN_TYPES, *known.types}))
         checked.tell((*where, "type"), f"no agent type {agent.type!r}", near)
     elif agent.type == "command" and agent.command is None:
         checked.tell_key(where, f"agent {name!r} is of type command and needs 'command'")

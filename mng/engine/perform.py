@@ -35,10 +35,12 @@ from mng.model.name import AgentName, HostName
 from mng.model.spec import HostSpec, Owner
 from mng.model.world import HostState, LiveHost
 from mng.work.inward import bring_in
-from mng.work.save import Saved, save
+from mng.work.save import Saved, changed_since, save
 from mng.work.setup import run_setup
 
 Say = Callable[[str], None]
+
+_ROUNDS = 3  # saves of a host until nobody writes there any more
 
 
 def perform(action: Action, context: Context, say: Say) -> Outcome:
@@ -151,18 +153,37 @@ def _destroy_host(action: DestroyHost, context: Context, say: Say) -> Outcome:
         raise HostError(f"host {name} is in use again by {token}", hint="run it again")
     words = "its work was discarded"
     try:
-        saved = save(machine, name, action.spec.source, context.archive, now=context.now(), say=say)
-        words = _saved_words(saved)
+        words = _save_and_seal(action, context, say, token)
     except SaveFailed as error:
         if not action.discard_work:
             remote.call(machine, "reopen")
             hint = error.hint or f"or give the work up: --discard-work {name.name}"
             raise SaveFailed(f"{error}; host {name} stays", hint=hint) from error
-    # Another mng may have opened the host meanwhile, and its agents have worked since the save.
-    if remote.call(machine, "seal", token) != "sealed":
-        raise HostError(f"host {name} was opened again by another mng", hint="run it again")
+        _seal(action, context, token)
     context.fleet.provider(name.provider).destroy(name, action.mark)
     return Outcome(Result.DONE, words)
+
+
+def _save_and_seal(action: DestroyHost, context: Context, say: Say, token: str) -> str:
+    """What was saved, once nothing has changed since. Raises SaveFailed, HostError."""
+    name, machine = action.name, context.machine(action.name)
+    for _ in range(_ROUNDS):
+        now = context.now()
+        saved = save(machine, name, action.spec.source, context.archive, now=now, say=say)
+        _seal(action, context, token)
+        # The agents have ended, but what a user or an agent left running may go on writing.
+        if not changed_since(machine, name, saved, now=now):
+            return _saved_words(saved)
+    raise SaveFailed(
+        f"the work on {name} changes while it is saved: something writes to {machine.work_dir}",
+        hint=f"end it and repeat, or give the rest up: --discard-work {name.name}",
+    )
+
+
+def _seal(action: DestroyHost, context: Context, token: str) -> None:
+    """Another mng may have opened the host meanwhile, and its agents have worked since the save."""
+    if remote.call(context.machine(action.name), "seal", token) != "sealed":
+        raise HostError(f"host {action.name} was opened again by another mng", hint="run it again")
 
 
 def _saved_words(saved: Saved) -> str:

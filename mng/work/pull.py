@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -76,7 +77,7 @@ def _update(repository: Path, orders: list[str]) -> None:
     if orders:
         # With a log, so that `git log -g` finds the states before.
         update = ("-c", "core.logAllRefUpdates=always", "update-ref", "-m", "mng pull", "--stdin")
-        git.run_git(repository, *update, stdin="".join(orders).encode())
+        git.run_git(repository, *update, stdin=os.fsencode("".join(orders)))
 
 
 def fetch(machine: Machine, host: HostName, repository: Path, *, now: datetime) -> Report:
@@ -91,7 +92,7 @@ def fetch(machine: Machine, host: HostName, repository: Path, *, now: datetime) 
 def _ours(repository: Path, host: HostName) -> Iterator[tuple[str, str]]:
     places = (f"refs/remotes/mng/{host.name}/", f"refs/mng/{host.name}/")
     found = git.run_git(repository, "for-each-ref", "--format=%(refname) %(objectname)", *places)
-    for line in found.decode().splitlines():
+    for line in os.fsdecode(found).split("\n")[:-1]:
         name, _, id_ = line.partition(" ")
         yield name, id_
 

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from mng.errors import HostError
-from mng.hosts.process import ProcessTransport
-from mng.model.transport import Machine
+from mng.model.transport import Machine, Transport
 from mng.work import git, remote
 from mng.work.receive import SENDS, read_report
 
@@ -31,21 +30,24 @@ class Pushed:
     conflicts: tuple[str, ...] = ()
 
 
-def push(machine: Machine, repository: Path, *, now: datetime, work_tree: bool) -> Pushed:
+def push(
+    machine: Machine, repository: Path, *, here: Transport, now: datetime, work_tree: bool
+) -> Pushed:
     """Send later branches, tags and, with `work_tree`, the tree as it lies.
 
     A branch moves if the host has it where the source last had it, or behind; a file is written if
     the host has it as some state of the source had it. One that is not so stops all of it.
+    here: runs commands on this machine.
     Raises HostError, HostUnreachable, MngError.
     """
     heard = remote.check(machine, remote.run_script(machine, remote.script(*_BASE, "heard")))
-    there = dict(line.split(" ")[::-1] for line in heard.stdout.decode().splitlines())
+    there = dict(line.split(" ", 1)[::-1] for line in os.fsdecode(heard.stdout).split("\n") if line)
     refs = _refs(repository)
     known = all(there.get(f"refs/mng/source/{name[5:]}") == id_ for name, id_ in refs.items())
     if known and not work_tree:
         return Pushed()
     with tempfile.TemporaryFile(buffering=0) as pack:
-        lying = _pack(repository, set(there.values()), refs, pack, now) if work_tree else ""
+        lying = _pack(repository, set(there.values()), refs, pack, here, now) if work_tree else ""
         if not work_tree:
             _pack_refs(repository, set(there.values()), refs, pack)
         if pack.seek(0, os.SEEK_END):
@@ -57,9 +59,9 @@ def push(machine: Machine, repository: Path, *, now: datetime, work_tree: bool) 
     orders += [f"work {lying}"] if lying else []
     done = remote.run_script(
         machine, remote.script("common", "git", "snapshot", "save_nested", "push"),
-        stdin="".join(f"{order}\n" for order in orders).encode(),
+        stdin=os.fsencode("".join(f"{order}\n" for order in orders)),
     )  # fmt: skip
-    return _read(remote.check(machine, done).stdout.decode(errors="replace"))
+    return _read(os.fsdecode(remote.check(machine, done).stdout))
 
 
 _BASE = ("common", "git", "snapshot")
@@ -68,7 +70,7 @@ _BASE = ("common", "git", "snapshot")
 def _refs(repository: Path) -> dict[str, str]:
     form = "--format=%(refname) %(objectname)"
     listed = git.run_git(repository, "for-each-ref", form, "refs/heads", "refs/tags")
-    return dict(line.split(" ", 1) for line in listed.decode().splitlines())
+    return dict(line.split(" ", 1) for line in os.fsdecode(listed).split("\n") if line)
 
 
 def _pack_refs(repository: Path, there: set[str], refs: dict[str, str], pack: object) -> None:
@@ -95,19 +97,20 @@ def _known(repository: Path, there: set[str]) -> list[str]:
 
 
 def _pack(
-    repository: Path, there: set[str], refs: dict[str, str], pack: object, now: datetime
-) -> str:
+    repository: Path, there: set[str], refs: dict[str, str], pack: object, here: Transport,
+    now: datetime,
+) -> str:  # fmt: skip
     """The same with the work tree as it lies: the commit of that. Nothing of the user's changes,
     for the script that looks at a host's tree looks at this one from a home of its own."""
     with tempfile.TemporaryDirectory() as home:
         (Path(home) / "id").write_text("here")
-        here = Machine(ProcessTransport(os.environ), home, str(repository), "here", local=True)
+        mine = Machine(here, home, str(repository), "here", local=True)
         known = "".join(f"{id_}\n" for id_ in there).encode()
         args = ("the work tree as it came", str(int(now.timestamp())), "sync")
         done = remote.run_script(
-            here, remote.script(*SENDS), *args, stdin=known, stdout=cast(BinaryIO, pack)
+            mine, remote.script(*SENDS), *args, stdin=known, stdout=cast(BinaryIO, pack)
         )
-        report = read_report(remote.check(here, done))
+        report = read_report(remote.check(mine, done))
     refs |= {f"refs/{name}": id_ for name, id_ in report.refs.items() if name[:5] in _SENT}
     return report.refs.get("plain", "")
 
@@ -117,7 +120,7 @@ _SENT = ("heads", "tags/")
 
 def _read(said: str) -> Pushed:
     moved, ahead, conflicts, files = [], [], [], 0
-    for line in said.splitlines():
+    for line in said.split("\n"):
         match line.split(" "):
             case ["moved", name, old, new]:
                 moved.append((name, "" if old == "-" else old, new))

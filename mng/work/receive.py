@@ -135,7 +135,7 @@ def _read(machine: Machine, done: Completed, fault_here: str) -> Report:
 def read_report(done: Completed) -> Report:
     """What the script said about what it sent."""
     report = Report()
-    for line in done.stderr.decode(errors="replace").splitlines():
+    for line in os.fsdecode(done.stderr).split("\n"):
         match line.removeprefix("= ").split(" ") if line.startswith("= ") else []:
             case ["ref", id_, name]:
                 report.refs[name] = id_

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import os
 import tarfile
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from mng.model.name import HostName
 from mng.model.transport import Machine
 from mng.work import git, remote
 from mng.work.draft import Draft, free_names
-from mng.work.receive import Broken, Report, receive
+from mng.work.receive import SENDS, Broken, Report, read_report, receive
 from mng.work.source import repository_of
 from mng.work.stream import CHUNK
 
@@ -25,13 +26,15 @@ class Saved:
     """Where a host's work is. `place`: the refs' common prefix, a file, or words for nothing.
 
     refs: full names; none in an archive of files. commits: those that the source did not have.
-    dirty: files that were not committed, or all that an archive of files holds.
+    dirty: files that were not committed, or all that an archive of files holds. known: names of
+    what is safe now, a line each; None where git could not tell.
     """
 
     place: str
     refs: tuple[str, ...]
     commits: int
     dirty: int
+    known: bytes | None = field(default=None, compare=False, repr=False)
 
 
 def save(
@@ -95,13 +98,13 @@ def _into_repository(
     label = _label(host, now)
     report = receive(machine, repository, label, now=now, known=known)
     if not report.refs:
-        return _nothing(report)
+        return _nothing(report, known)
     say(f"saving {_words(report)}")
     names = free_names(f"refs/mng/saved/{host.name}/{stamp}")
     prefix = next(name for name in names if not _has_refs(repository, name))
     made = {f"{prefix}/{name}": id_ for name, id_ in report.refs.items()}
     _create_refs(repository, made)
-    return Saved(prefix, tuple(made), report.commits, report.dirty)
+    return Saved(prefix, tuple(made), report.commits, report.dirty, known + _lines(made))
 
 
 def _known_to_both(machine: Machine, repository: Path) -> bytes:
@@ -122,9 +125,9 @@ def _has_refs(repository: Path, prefix: str) -> bool:
 def _create_refs(repository: Path, refs: dict[str, str]) -> None:
     """Make all refs or none, then read them back."""
     orders = "".join(f"create {name} {id_}\n" for name, id_ in refs.items())
-    git.run_git(repository, "update-ref", "--stdin", stdin=orders.encode())
+    git.run_git(repository, "update-ref", "--stdin", stdin=os.fsencode(orders))
     found = git.run_git(repository, "for-each-ref", "--format=%(refname) %(objectname)")
-    there = dict(line.split(" ") for line in found.decode().splitlines())
+    there = dict(line.split(" ") for line in os.fsdecode(found).split("\n")[:-1])
     wrong = [name for name, id_ in refs.items() if there.get(name) != id_]
     if wrong:
         raise SaveFailed(f"{wrong[0]} is not what was written")
@@ -144,7 +147,7 @@ def _into_bundle(
         git.run_git(draft.path, "init", "-q", "--bare", "--template=", "repository")
         report = receive(machine, repository, _label(host, now), now=now)
         if not report.refs:
-            return _nothing(report)
+            return _nothing(report, b"")
         if report.shallow:
             raise Broken("its history is shallow, and there is no source that has the rest")
         say(f"saving {_words(report)}")
@@ -161,12 +164,12 @@ def _into_bundle(
         tips = ["--all", "HEAD"] if head else ["--all"]
         git.run_git(repository, "bundle", "create", "-q", str(bundle), *tips)
         git.run_git(repository, "bundle", "verify", "-q", str(bundle))
-        heads = git.run_git(repository, "bundle", "list-heads", str(bundle)).decode()
-        there = {name: id_ for id_, name in (line.split(" ") for line in heads.splitlines())}
+        heads = os.fsdecode(git.run_git(repository, "bundle", "list-heads", str(bundle)))
+        there = {name: id_ for id_, name in (line.split(" ") for line in heads.split("\n")[:-1])}
         if any(there.get(name) != id_ for name, id_ in refs.items()):
             raise SaveFailed("the bundle does not hold what was written")
         place = draft.publish(bundle)
-    return Saved(str(place), tuple(refs), report.commits, report.dirty)
+    return Saved(str(place), tuple(refs), report.commits, report.dirty, _lines(refs))
 
 
 def _into_tar(machine: Machine, folder: Path, stamp: str) -> Saved:
@@ -195,9 +198,28 @@ def _count(archive: Path) -> int:
     return found
 
 
-def _nothing(report: Report) -> Saved:
+def _lines(refs: dict[str, str]) -> bytes:
+    return "".join(f"{id_}\n" for id_ in refs.values()).encode()
+
+
+def changed_since(machine: Machine, host: HostName, saved: Saved, *, now: datetime) -> bool:
+    """Whether the host holds what was not there when it was saved, at the same `now`.
+
+    Raises HostError, HostUnreachable.
+    """
+    if saved.known is None:
+        return False
+    args = (_label(host, now), str(int(now.timestamp())), "thin")
+    with open(os.devnull, "wb") as nowhere:
+        done = remote.run_script(
+            machine, remote.script(*SENDS), *args, stdin=saved.known, stdout=nowhere
+        )
+    return read_report(remote.check(machine, done)).new
+
+
+def _nothing(report: Report, known: bytes) -> Saved:
     place = "nothing to save" if report.tree else "nothing to save: the work tree is gone"
-    return Saved(place, (), 0, 0)
+    return Saved(place, (), 0, 0, known)
 
 
 def _words(report: Report) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jsonschema
 import pytest
 from pydantic import BaseModel
 
@@ -49,7 +50,6 @@ def test_every_definition_is_a_model() -> None:
 
 def test_the_schema_takes_what_the_model_takes() -> None:
     """A file with everything in it, templates and empty keys included, is valid in an editor."""
-    jsonschema = pytest.importorskip("jsonschema")
     validator = jsonschema.Draft202012Validator(json_schema())
     validator.check_schema(json_schema())
     document: Any = {

@@ -14,6 +14,7 @@ from mng.work.push import push
 from .workbench import (
     HOST,
     NOW,
+    Shell,
     a_machine,
     a_repository,
     quiet,
@@ -40,7 +41,7 @@ def test_an_unchanged_source_has_nothing_to_push(pair: tuple[Path, Machine]) -> 
     """With its work tree or without."""
     source, machine = pair
     for work_tree in (False, True):
-        done = push(machine, source, now=NOW, work_tree=work_tree)
+        done = push(machine, source, here=Shell(), now=NOW, work_tree=work_tree)
         assert (done.moved, done.files, done.conflicts) == ((), 0, ())
 
 
@@ -54,14 +55,14 @@ def test_a_later_commit_arrives_in_branch_index_and_tree(pair: tuple[Path, Machi
         "echo new >new; git rm -q 'f1' 2>/dev/null || :; git add new; git commit -qm later new",
     )
 
-    done = push(machine, source, now=NOW, work_tree=False)
+    done = push(machine, source, here=Shell(), now=NOW, work_tree=False)
 
     assert done.conflicts == ()
     assert [name for name, _, _ in done.moved] == ["refs/heads/main"]
     assert (work / "new").read_text() == "new\n"
     assert run(work, "git", "rev-parse", "HEAD") == run(source, "git", "rev-parse", "HEAD")
     assert "agents" in status(work)
-    assert push(machine, source, now=NOW, work_tree=False).moved == ()
+    assert push(machine, source, here=Shell(), now=NOW, work_tree=False).moved == ()
 
 
 def test_what_was_uncommitted_at_first_may_be_committed_later(pair: tuple[Path, Machine]) -> None:
@@ -69,7 +70,7 @@ def test_what_was_uncommitted_at_first_may_be_committed_later(pair: tuple[Path, 
     source, machine = pair
     sh(source, "git add -A; git commit -qm all")
 
-    done = push(machine, source, now=NOW, work_tree=False)
+    done = push(machine, source, here=Shell(), now=NOW, work_tree=False)
 
     assert done.conflicts == ()
     assert status(work_of(machine)) == ""
@@ -81,12 +82,12 @@ def test_the_work_tree_comes_along_if_asked(pair: tuple[Path, Machine]) -> None:
     source, machine = pair
     sh(source, "echo more >>f2; rm draft; ln -s f2 link; chmod -x tool; mkdir d; echo deep >d/deep")
 
-    done = push(machine, source, now=NOW, work_tree=True)
+    done = push(machine, source, here=Shell(), now=NOW, work_tree=True)
 
     assert done.conflicts == ()
     assert tree_of(work_of(machine)) == tree_of(source)
     assert status(work_of(machine)) == status(source)
-    again = push(machine, source, now=NOW, work_tree=True)
+    again = push(machine, source, here=Shell(), now=NOW, work_tree=True)
     assert (again.moved, again.files) == ((), 0)
 
 
@@ -124,7 +125,7 @@ def test_what_an_agent_changed_is_never_overwritten(
     )
     before = (tree_of(work), refs_of(work), status(work))
 
-    done = push(machine, source, now=NOW, work_tree=work_tree)
+    done = push(machine, source, here=Shell(), now=NOW, work_tree=work_tree)
 
     assert any(words in line for line in done.conflicts), done.conflicts
     assert (done.moved, done.files) == ((), 0)
@@ -139,7 +140,7 @@ def test_a_branch_that_only_the_host_went_on_with_is_no_conflict(
     sh(work_of(machine), "git commit -q --allow-empty -m agents")
     sh(source, "git branch -f other HEAD; git branch fresh")
 
-    done = push(machine, source, now=NOW, work_tree=False)
+    done = push(machine, source, here=Shell(), now=NOW, work_tree=False)
 
     assert done.conflicts == ()
     assert {name for name, _, _ in done.moved} == {"refs/heads/other", "refs/heads/fresh"}

@@ -7,8 +7,11 @@ import subprocess
 import tracemalloc
 from pathlib import Path
 
+import pytest
+
+from mng.errors import SaveFailed
 from mng.work.inward import bring_in
-from mng.work.save import Saved, WorkState, save, summary
+from mng.work.save import Saved, WorkState, changed_since, save, summary
 
 from .workbench import (
     HOST,
@@ -262,3 +265,63 @@ def test_hooks_and_signing_have_no_say(desk: Desk) -> None:
     assert (
         subprocess.run(["git", "rev-parse", f"{PREFIX}/work-tree"], cwd=desk.source).returncode == 0
     )
+
+
+def test_branches_whose_names_are_not_text_are_saved_each(desk: Desk) -> None:
+    """Bytes that are no UTF-8, and what Unicode takes for the end of a line."""
+    names = [b"caf\xe9", b"caf\xe8", b"u\xe2\x80\xa8x", b"u", b"n\xc2\x85x", b"n"]
+    for number, name in enumerate(names):
+        subprocess.run(["git", "checkout", "-q", "-b", name, "main"], cwd=desk.work, check=True)
+        sh(desk.work, f"git commit -q --allow-empty -m {number}")
+    sh(desk.work, "git checkout -q main")
+
+    saved = desk.save()
+
+    assert saved.commits == len(names)
+    there = refs_of(desk.work, "refs/heads")
+    made = refs_of(desk.source, PREFIX)
+    for name in names:
+        ref = os.fsdecode(name)
+        assert made[f"{PREFIX}/heads/{ref}"] == there[f"refs/heads/{ref}"]
+
+
+def test_commits_that_no_branch_reaches_are_saved(desk: Desk) -> None:
+    """Those of any other ref, and those that only a log still knows."""
+    sh(
+        desk.work,
+        """
+        git checkout -q --detach; git commit -q --allow-empty -m d1
+        git commit -q --allow-empty -m d2; git checkout -q main
+        git commit -q --allow-empty -m c; git update-ref refs/wip/x HEAD; git reset -q --hard HEAD~1
+        """,
+    )
+
+    desk.save()
+
+    subjects = {
+        run(desk.source, "git", "log", "-1", "--format=%s", id_)
+        for id_ in refs_of(desk.source, PREFIX).values()
+    }
+    assert {"d2", "c"} <= subjects
+
+
+def test_a_work_tree_that_was_moved_away_is_no_empty_one(desk: Desk) -> None:
+    """It may be anywhere: that is an error, and not nothing to save."""
+    sh(desk.work, "echo precious >new")
+    desk.work.rename(desk.work.parent / "elsewhere")
+
+    with pytest.raises(SaveFailed, match="was it moved"):
+        desk.save()
+
+
+def test_what_is_written_after_a_save_is_noticed(desk: Desk) -> None:
+    """Before the host goes, a second look tells whether somebody has gone on writing."""
+    sh(desk.work, "echo one >new")
+    saved = desk.save()
+
+    assert not changed_since(desk.machine, HOST, saved, now=NOW)
+
+    sh(desk.work, "echo two >new")
+    assert changed_since(desk.machine, HOST, saved, now=NOW)
+    saved = desk.save()
+    assert not changed_since(desk.machine, HOST, saved, now=NOW)

@@ -147,7 +147,7 @@ def everything(path: Path) -> dict[str, tuple[str, int]]:
 
 def refs_of(path: Path, *patterns: str) -> dict[str, str]:
     listed = run(path, "git", "for-each-ref", "--format=%(refname) %(objectname)", *patterns)
-    return dict(line.split(" ", 1) for line in listed.splitlines())
+    return dict(line.split(" ", 1) for line in listed.split("\n") if line)
 
 
 def work_of(machine: Machine) -> Path:

@@ -33,7 +33,7 @@ mkdir -p bin
 for file in tmux.conf died.sh bin/git bin/mng-commit; do mv -f "agents/$agent/$file" "$file"; done
 rmdir "agents/$agent/bin"
 export MNG_HOST_HOME="$home"
-set -- new-session -d -s "$agent" -x 200 -y 50 -c "$dir" -e "PATH=$PATH" -- sh "$home/agents/$agent/$inc.sh" \; \
+set -- new-session -d -s "$agent" -n _ -x 200 -y 50 -c "$dir" -e "PATH=$PATH" -- sh "$home/agents/$agent/$inc.sh" \; \
     set-option -p -t "=$agent:" @mng_agent "$agent" \; \
     set-option -p -t "=$agent:" @mng_inc "$inc" \; \
     set-option -p -t "=$agent:" @mng_flight '' \; \

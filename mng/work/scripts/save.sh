@@ -12,6 +12,7 @@ export GIT_AUTHOR_DATE="@$when +0000" GIT_COMMITTER_DATE="@$when +0000"
 report() { echo "= $*" >&2; }
 
 if [ ! -d "$work" ]; then
+    [ ! -e "$home/work.done" ] || fail 76 "the work tree $work is gone: was it moved?"
     report no-tree
     exit 0
 fi

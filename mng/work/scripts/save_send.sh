@@ -4,16 +4,23 @@ open_vault
 [ ! -s "$(git_path . shallow)" ] || report shallow
 
 refs() { # FILE
-    git for-each-ref --format='%(objectname) %(refname)' refs/heads refs/tags refs/notes \
-        >"$1" 2>"$tmp/said"
+    git for-each-ref --format='%(objectname) %(refname)' >"$1.all" 2>"$tmp/said"
     [ ! -s "$tmp/said" ] || fail 74 "$(tail -n 1 "$tmp/said")"
+    sed '/ refs\/mng\//d; / refs\/stash$/d' "$1.all" >"$1"
     sed 's| refs/| |' "$1"
+    : >"$1.stash"
     if git rev-parse -q --verify refs/stash >/dev/null; then
         # A stash whose log is gone still has its newest entry.
         { git reflog show --format=%H refs/stash 2>/dev/null; git rev-parse refs/stash; } |
-            awk '!seen[$0]++ { print $0, "stash/" (NR - 1) }'
+            awk '!seen[$0]++' >"$1.stash"
+        awk '{ print $0, "stash/" (NR - 1) }' "$1.stash"
     fi
     [ -z "$head" ] || git rev-parse 'HEAD^{commit}' | sed 's/$/ HEAD/'
+    # Commits that only a log still knows: the last one of each line.
+    # shellcheck disable=SC2046  # object names
+    git rev-list --reflog --parents --not --all $(cat "$1.stash") |
+        awk '{ order[NR] = $1; for (n = 2; n <= NF; n++) parent[$n] }
+            END { for (n = 1; n <= NR; n++) if (!(order[n] in parent)) print order[n], "log/" k++ + 0 }'
 }
 
 linked() { # META    one further work tree, wherever on the host it lies
@@ -92,7 +99,7 @@ if [ ! -s "$tmp/new" ]; then
 fi
 report branch "$(git symbolic-ref -q --short HEAD || :)"
 report dirty "$dirty"
-report commits "$({ sed -n 's/ heads\/.*//p; s/ tags\/.*//p; s/ \(.*\/\)*HEAD$//p' "$tmp/list"
+report commits "$({ sed '/ notes\//d; / stash\/[0-9]*$/d; / log\/[0-9]*$/d; s/ .*//' "$tmp/refs"; sed -n 's/ worktrees\/.*\/HEAD$//p' "$tmp/list"
     cat "$tmp/there"; } | vault rev-list --count --stdin)"
 
 [ "$mode" != whole ] || : >"$tmp/there"
