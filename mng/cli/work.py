@@ -1,0 +1,101 @@
+"""The commands that bring work to a host and back: push, pull."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mng.cli.complete import any_names
+from mng.cli.live import pick_any, the_world
+from mng.engine.fleet import Fleet
+from mng.errors import HostUnreachable, UsageError
+from mng.hosts.local import base_env
+from mng.hosts.process import ProcessTransport
+from mng.model.name import HostName
+from mng.model.transport import Machine
+from mng.model.world import World
+
+Targets = Annotated[list[str], typer.Argument(metavar="HOST|AGENT...", autocompletion=any_names)]
+WorkTree = Annotated[
+    bool, typer.Option("--work-tree", help="Also what is not committed, as it lies.")
+]
+
+
+def push(names: Targets, work_tree: WorkTree = False) -> None:
+    """Send later commits to a host, past what agents changed."""
+    from mng.work import push as work
+
+    status, here = 0, ProcessTransport(base_env())
+    for host, machine, repository in _places(names):
+        done = work.push(machine, repository, here=here, now=datetime.now(UTC), work_tree=work_tree)
+        if done.conflicts:
+            status = 3
+            lines = "".join(f"\n  {line.removeprefix('refs/')}" for line in done.conflicts)
+            print(f"mng: nothing was pushed to {host}:{lines}", file=sys.stderr)
+            print(f"  try: mng pull {host.name}", file=sys.stderr)
+            continue
+        for name, old, new in done.moved:
+            print(f"{host}  {_short(name)}  {old[:7] or 'new'} -> {new[:7]}")
+        for name in done.ahead:
+            print(f"{host}  {_short(name)}  the host is ahead: mng pull {host.name}")
+        if done.files:
+            print(f"{host}  files written or removed in its work tree: {done.files}")
+        if not done.moved and not done.files:
+            print(f"{host}  up to date")
+    raise typer.Exit(status)
+
+
+def pull(names: Targets) -> None:
+    """Bring a host's commits and uncommitted work to refs of mng's."""
+    from mng.work import pull as work
+
+    for host, machine, repository in _places(names):
+        done = work.pull(machine, host, repository, now=datetime.now(UTC))
+        shown = [one for one in done.moved if one.name.startswith("refs/remotes/")]
+        for one in shown:
+            count = f"+{one.commits}" if one.commits else "moved"
+            print(f"{host}  {one.name.removeprefix('refs/remotes/')}  {count}")
+        if done.dirty:
+            print(f"{host}  not committed: {done.dirty}  {done.work_tree}")
+        if not done.moved:
+            print(f"{host}  up to date")
+        if done.branch:
+            print(f"  merge:  git merge {done.branch}")
+        if done.dirty:
+            print(f"  look:   git diff {done.branch or 'HEAD'} {done.work_tree}")
+            print(f"  take:   git cherry-pick -n {done.work_tree}")
+
+
+def _short(ref: str) -> str:
+    return ref.removeprefix("refs/heads/").removeprefix("refs/")
+
+
+def _places(names: list[str]) -> Iterator[tuple[HostName, Machine, Path]]:
+    """The hosts that the names mean, each with the repository that its work came from."""
+    fleet, world = the_world()
+    hosts, agents = pick_any(world, names)
+    found = sorted({*hosts, *(agent.host for agent in agents)}, key=str)
+    # All of them first: a mistake in the last name must not come after the first one's work.
+    places = [_place(fleet, world, host) for host in found]
+    yield from places
+
+
+def _place(fleet: Fleet, world: World, host: HostName) -> tuple[HostName, Machine, Path]:
+    from mng.work.source import repository_of
+
+    if why := world.unknown(host):
+        raise HostUnreachable(f"host {host} is unknown: {why}", hint="mng list")
+    source = world.hosts[host].spec.source
+    repository = repository_of(Path(source)) if source and Path(source).is_dir() else None
+    if repository is None:
+        what = f"its source {source!r} is no repository" if source else "it has no source"
+        raise UsageError(
+            f"host {host} has nowhere to pull to or push from: {what}",
+            hint=f"mng exec {host.name} git log   or   mng down, which saves all of it",
+        )
+    return host, fleet.machine(host), repository

@@ -1,0 +1,72 @@
+"""Work to a host and back while its agents live."""
+
+from __future__ import annotations
+
+from tests.tmux.waiting import eventually
+
+from .stage import Stage, demo
+
+
+def test_a_later_commit_is_pushed_and_an_agents_commit_is_pulled(stage: Stage) -> None:
+    """Both say what they did, and the second time that there is nothing to do."""
+    stage.raised({"ada": demo("A")})
+    eventually(lambda: stage.git("log", "--format=%an", cwd=stage.host_dir() / "work")[:3] == "ada")
+    (stage.repo / "new.txt").write_text("new\n")
+    stage.git("add", "new.txt")
+    stage.git("branch", "side")
+
+    pulled = stage.must("pull", "ada")
+
+    assert "mng/box/main  +1\n" in pulled.out
+    assert "git merge mng/box/main" in pulled.out
+    assert "up to date" in stage.must("pull", "box").out
+    stage.git("merge", "-q", "mng/box/main")
+    stage.git("commit", "-q", "-m", "new")
+    assert "main  " in stage.must("push", "ada").out
+    assert (stage.host_dir() / "work" / "new.txt").read_text() == "new\n"
+    assert stage.must("push", "box").out == "box.local  up to date\n"
+
+
+def test_a_push_into_what_an_agent_changed_is_refused_with_the_file(stage: Stage) -> None:
+    """Exit 3, one line for each file, and nothing has moved."""
+    stage.raised({"ada": demo()})
+    stage.must("exec", "box", "echo agent >>file-0.txt")
+    (stage.repo / "file-0.txt").write_text("user\n")
+    stage.git("commit", "-q", "-a", "-m", "users")
+
+    done = stage.mng("push", "box")
+
+    assert (done.status, done.out) == (3, "")
+    assert "file-0.txt was changed on the host" in done.err
+    assert "try: mng pull box" in done.err
+    assert stage.must("exec", "box", "git log --format=%s").out == "first\n"
+
+
+def test_a_host_without_a_source_has_nowhere_to_pull_to(stage: Stage) -> None:
+    """One line, exit 2."""
+    stage.raised({"ada": demo()}, host={"source": None})
+
+    done = stage.mng("pull", "ada")
+
+    assert (done.status, done.out) == (2, "")
+    assert "nowhere to pull to" in done.err
+
+
+def test_what_goes_on_writing_keeps_its_host(stage: Stage) -> None:
+    """A writer that outlives the agents is no reason to lose what it writes: exit 1, host stays."""
+    file = stage.raised({"ada": demo()})
+    loop = "i=0; while :; do i=$((i+1)); echo $i >f$i || exit; sleep .01; done"
+    writer = stage.start("exec", "box", loop)
+    eventually(lambda: (stage.host_dir() / "work" / "f3").exists())
+
+    done = stage.mng("down", "-f", file)
+    writer.terminate()
+    writer.wait(10)
+    written = {path.name for path in (stage.host_dir() / "work").glob("f[0-9]*")}
+    stage.must("down", "-f", file)
+
+    assert done.status == 1
+    assert "something writes to" in done.err
+    trees = [ref for ref in stage.saved() if ref.endswith("/work-tree")]
+    kept = set(stage.git("ls-tree", "--name-only", sorted(trees)[-1]).split())
+    assert written <= kept
