@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -15,8 +16,9 @@ from mng.cli.table import Paint
 from mng.cli.view import PlainView, View
 from mng.cli.view_json import JsonView
 from mng.engine.run import Run
-from mng.model.action import Consent, Held, Plan
-from mng.model.event import Converged, Event, Finished, Observed, Planned, Result
+from mng.model.action import AwaitAgent, Consent, Held, Plan, SendMessage, Step
+from mng.model.event import Converged, Event, Finished, Observed, Outcome, Planned, Result
+from mng.reconcile.builder import thing_of
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,25 +56,42 @@ class Quiet(PlainView):
 
 
 class Tally:
-    """What is left when a run ends: how much was done, and what was not."""
+    """What is left when a run ends: each thing that is not due yet, with what it waits for."""
 
     def __init__(self) -> None:
-        self.done = self.pending = self.held = 0
-        self.status = 0
-        self.interrupted = False
+        self.left: dict[str, str] = {}
+        self.unready: dict[str, str] = {}  # told only if nothing else waits for them
+        self.told: dict[str, None] = {}  # the agents of the messages that are left
+        self.end = Converged(0)
 
     def read(self, event: Event) -> None:
         match event:
             case Planned(plan):
-                self.held, self.pending = len(plan.held), len(plan.pending)
-            case Finished(_, outcome):
-                self.done += outcome.result is Result.DONE
-                self.pending += outcome.result is Result.PENDING
-                self.held += outcome.result is Result.HELD
-            case Converged(status, interrupted):
-                self.status, self.interrupted = status, interrupted
+                self.left = {str(row.subject): row.because for row in plan.pending}
+                self.unready, self.told = {}, {}
+            case Finished(Step(action=AwaitAgent(name)), Outcome(Result.PENDING, words)):
+                self.unready[str(name)] = words
+            case Finished(step, Outcome(Result.PENDING, words)):
+                self.left[thing_of(step)] = words
+                if isinstance(step.action, SendMessage):
+                    self.told[str(step.action.name)] = None
+            case Converged():
+                self.end = event
             case _:
                 pass
+
+    def lines(self, *, by_hand: bool) -> list[str]:
+        """What is left, and what to type next."""
+        left = [f"  {thing}: {why}" for thing, why in (self.left or self.unready).items()]
+        again = shlex.join(["mng", *sys.argv[1:]])
+        head, hint = "pending:", again if "--wait" in sys.argv else f"{again} --wait"
+        if by_hand:
+            agents = " ".join(self.told or self.unready)
+            head = "not delivered:" if self.told else "not ready:"
+            hint = f"mng logs {agents}   or   mng wait {agents} --for idle   and the same again"
+        elif self.end.late:
+            head, hint = "not done:", f"{again}   or   {hint}"
+        return [head, *left, f"  try: {hint}"] if left else []
 
 
 def drive(run: Run, consent: Consent, manner: Manner) -> int:
@@ -87,14 +106,17 @@ def drive(run: Run, consent: Consent, manner: Manner) -> int:
                 view.show(event)
     finally:
         view.close()
+    if isinstance(view, PlainView) and (tally.end.exit_status or not isinstance(view, Quiet)):
+        for line in tally.lines(by_hand=run.scope.team is None):
+            print(line, file=sys.stderr)
     if watched.timed_out:
         print(
             "mng: --timeout has passed; what was begun is finished, run it again", file=sys.stderr
         )
         return 124
-    if tally.interrupted:
+    if tally.end.interrupted:
         _say_left(run, consent)
-    return tally.status
+    return tally.end.exit_status
 
 
 def _events(run: Run, consent: Consent, manner: Manner, view: View) -> Iterator[Event]:
@@ -117,6 +139,7 @@ def _events(run: Run, consent: Consent, manner: Manner, view: View) -> Iterator[
 
 def _wait(run: Run, consent: Consent, manner: Manner, end: Converged) -> Iterator[Event]:
     """Apply whatever becomes due, until nothing is pending any more."""
+    shown = None
     while True:
         run.observe()
         plan = run.plan(consent)
@@ -129,15 +152,17 @@ def _wait(run: Run, consent: Consent, manner: Manner, end: Converged) -> Iterato
         if not any(plan.changes):
             if plan.exit_status == 1:
                 yield Planned(plan, run.seconds)  # else nobody would learn why
-            yield Converged(end.exit_status or plan.exit_status)
+            yield Converged(plan.exit_status if end.late else end.exit_status or plan.exit_status)
             return
-        yield Planned(plan, run.seconds)
+        if plan != shown:
+            yield Planned(plan, run.seconds)
+            shown = plan
         for event in run.apply(plan):
             if isinstance(event, Converged):
                 end = event
             else:
                 yield event
-        if end.interrupted or end.exit_status:
+        if end.interrupted or (end.exit_status and not end.late):
             yield end
             return
 

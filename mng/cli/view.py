@@ -33,7 +33,7 @@ from mng.model.event import (
     Skipped,
     Started,
 )  # fmt: skip
-from mng.reconcile.builder import subject_of
+from mng.reconcile.builder import subject_of, thing_of
 from mng.reconcile.text import plan_text
 
 
@@ -67,10 +67,8 @@ def done_words(step: Step) -> str:
             return f"{subject} renamed to {new}"
         case RecordMessages():
             return f"{step.because} for {subject}"
-        case SendMessage():
-            return f"{step.because} to {subject}"
-        case AwaitAgent(condition=condition):
-            return f"{subject} {condition}"
+        case SendMessage() | AwaitAgent():
+            return thing_of(step)
 
 
 class PlainView:
@@ -100,7 +98,7 @@ class PlainView:
                 lines = [self.paint("red", f"✗ {subject_of(step.action)}: {words}")]
                 return [*lines, f"  try: {hint}"] if hint else lines
             case Skipped(step, because):
-                return [self.paint("dim", f"- {subject_of(step.action)}: skipped, {because}")]
+                return [self.paint("dim", f"- {thing_of(step)}: skipped, {because}")]
             case Observed() | Started() | Progress() | Converged():
                 return []
 
@@ -110,18 +108,13 @@ class PlainView:
         took = f" ({event.seconds:.1f}s)" if event.seconds >= 0.05 else ""
         more = f": {outcome.words}" if outcome.words else ""
         match outcome.result:
+            case Result.PENDING:  # told at the end, all together
+                return []
             case Result.DONE | Result.ALREADY if isinstance(step.action, AwaitAgent):
                 return []
             case Result.DONE:
                 return [self.paint("green", "✓ ") + words + more + self.paint("dim", took)]
             case Result.ALREADY:
                 return [self.paint("dim", f"= {words}{more}")]
-            case Result.PENDING:
-                return [self.paint("yellow", f". {_not_yet(step)} pending{more}")]
             case Result.HELD:
-                return [self.paint("yellow", f"! {_not_yet(step)} held{more}")]
-
-
-def _not_yet(step: Step) -> str:
-    subject = str(subject_of(step.action))
-    return f"{subject} {step.because}".strip() if isinstance(step.action, SendMessage) else subject
+                return [self.paint("yellow", f"! {thing_of(step)} held{more}")]

@@ -15,7 +15,7 @@ from mng.cli.table import Paint
 from mng.cli.view import PlainView
 from mng.model.action import AwaitAgent, SendMessage
 from mng.model.event import Event, Failed, Finished, Planned, Progress, Started
-from mng.reconcile.builder import subject_of
+from mng.reconcile.builder import thing_of
 
 
 class RichView(PlainView):
@@ -31,9 +31,8 @@ class RichView(PlainView):
         match event:
             case Started(step):
                 doing = "waits for" if isinstance(step.action, AwaitAgent) else step.because
-                words = f"{doing} {subject_of(step.action)}"
-                if isinstance(step.action, SendMessage):
-                    words = f"{step.because} to {subject_of(step.action)}"
+                said = isinstance(step.action, SendMessage)
+                words = thing_of(step) if said else f"{doing} {thing_of(step)}"
                 self.running[step.number] = (words, "")
             case Progress(step, words) if step.number in self.running:
                 self.running[step.number] = (self.running[step.number][0], words)

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from mng.engine.context import Context
 from mng.engine.perform import perform
 from mng.errors import MngError
-from mng.model.action import Plan, Step
+from mng.model.action import AwaitAgent, Plan, Step
 from mng.model.event import Event, Failed, Finished, Outcome, Progress, Result, Skipped, Started
+from mng.reconcile.builder import thing_of
 
 
 def apply(plan: Plan, context: Context) -> Iterator[Event]:
@@ -20,7 +21,7 @@ def apply(plan: Plan, context: Context) -> Iterator[Event]:
     Once `context.stop` is set no step begins any more, and those that run come to their end.
     """
     waiting = list(plan.steps)
-    ended: dict[int, Result | None] = {}  # None: it failed, or was skipped for a failure
+    ended: dict[int, Outcome | None] = {}  # None: it failed, or was skipped for a failure
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
     running = 0
     while waiting or running:
@@ -31,8 +32,9 @@ def apply(plan: Plan, context: Context) -> Iterator[Event]:
             bad = [n for n in step.after if n in ended and not _good(ended[n])]
             if bad:
                 waiting.remove(step)
-                ended[step.number] = ended[bad[0]]
-                yield _inherit(plan, step, bad[0], ended[bad[0]])
+                event = _inherit(step, plan.steps[bad[0] - 1], ended[bad[0]])
+                ended[step.number] = event.outcome if isinstance(event, Finished) else None
+                yield event
             elif all(number in ended for number in step.after):
                 waiting.remove(step)
                 running += 1
@@ -40,27 +42,27 @@ def apply(plan: Plan, context: Context) -> Iterator[Event]:
                 threading.Thread(target=_work, args=(step, context, events), daemon=True).start()
         if not running:
             continue
-        event = events.get()
-        match event:
+        happened = events.get()
+        match happened:
             case Finished(step, outcome, _):
-                ended[step.number], running = outcome.result, running - 1
+                ended[step.number], running = outcome, running - 1
             case Failed(step):
                 ended[step.number], running = None, running - 1
             case _:
                 pass
-        yield event
+        yield happened
 
 
-def _good(result: Result | None) -> bool:
-    return result in (Result.DONE, Result.ALREADY)
+def _good(outcome: Outcome | None) -> bool:
+    return outcome is not None and outcome.result in (Result.DONE, Result.ALREADY)
 
 
-def _inherit(plan: Plan, step: Step, number: int, result: Result | None) -> Event:
+def _inherit(step: Step, before: Step, end: Outcome | None) -> Finished | Skipped:
     """What waits behind a pending or held step is pending or held; behind a failed one, skipped."""
-    before = next(one for one in plan.steps if one.number == number)
-    if result is None:
-        return Skipped(step, f"step {before.number} failed")
-    return Finished(step, Outcome(result, "waits for what comes before it"), 0.0)
+    if end is None:
+        return Skipped(step, f"{thing_of(before)} failed")
+    why = f" ({end.words})" if isinstance(before.action, AwaitAgent) else ""
+    return Finished(step, Outcome(end.result, f"waits for {thing_of(before)}{why}"), 0.0)
 
 
 def _work(step: Step, context: Context, events: queue.SimpleQueue[Event]) -> None:

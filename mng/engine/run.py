@@ -11,8 +11,8 @@ from mng.engine.context import Context
 from mng.engine.fleet import Fleet
 from mng.engine.observe import observe, with_unsaved
 from mng.engine.perform import check
-from mng.model.action import Consent, Plan, Scope
-from mng.model.event import Converged, Event, Failed, Finished, Result, Skipped
+from mng.model.action import Consent, Plan, Scope, SendMessage, StartAgent, Step
+from mng.model.event import Converged, Event, Failed, Finished, Outcome, Result, Skipped
 from mng.model.name import HostName
 from mng.model.world import World
 from mng.reconcile.intent import Intent
@@ -63,17 +63,19 @@ class Run:
 
     def apply(self, plan: Plan) -> Iterator[Event]:
         """The plan's events, and `Converged` at the end."""
-        status = plan.exit_status
+        status, late = plan.exit_status, 0
         # A host that was half removed is in no plan any more.
         for name in self.providers:
             self.fleet.provider(name).tidy()
         for event in apply(plan, self.context):
             status = _fold(status, event)
+            late = max(late, _late(event, by_hand=self.scope.team is None))
             yield event
         if self.context.stop.is_set():
             yield Converged(130, interrupted=True)
         else:
-            yield Converged(status)
+            worst = 1 if 1 in (status, late) else status or late
+            yield Converged(worst, late=bool(late and not status))
 
     def wait_for_change(self, consent: Consent, timeout: float) -> Plan | None:
         """Look again until something has become due; None after `timeout` seconds."""
@@ -84,6 +86,20 @@ class Run:
             if any(plan.changes) or not plan.waits:
                 return plan
         return None
+
+
+def _late(event: Event, *, by_hand: bool) -> int:
+    """The exit status of what did not become due in time: 0 for what a later `up` brings anyway.
+
+    by_hand: no file has it, so no later command would do it.
+    """
+    match event:
+        case Finished(Step(action=SendMessage()), Outcome(Result.PENDING)) if by_hand:
+            return 3
+        case Finished(Step(action=StartAgent()), Outcome(Result.PENDING)):
+            return 1
+        case _:
+            return 0
 
 
 def _fold(status: int, event: Event) -> int:

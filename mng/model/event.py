@@ -79,10 +79,14 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Converged:
-    """The end of the stream. `interrupted`: by the user, before everything was tried."""
+    """The end of the stream. `interrupted`: by the user, before everything was tried.
+
+    late: nothing failed and nothing is held, but something did not become due in time.
+    """
 
     exit_status: int
     interrupted: bool = False
+    late: bool = False
 
 
 Event: TypeAlias = Observed | Planned | Started | Progress | Finished | Failed | Skipped | Converged

@@ -87,7 +87,8 @@ def _former(builder: Builder, name: AgentName, wanted: WantedAgent) -> LiveAgent
 def _start_new(builder: Builder, name: AgentName, wanted: WantedAgent) -> None:
     gates = _gates(builder, name)
     if isinstance(gates, str):
-        builder.pend(name, gates, wanted.at)
+        more = f", with {count(len(wanted.messages), 'message')}" if wanted.messages else ""
+        builder.pend(name, gates + more, wanted.at)
         return
     start = StartAgent(name, wanted.spec, wanted.owner)
     _start(builder, start, _why_new(builder, name, wanted), gates, wanted)

@@ -111,6 +111,18 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def thing_of(step: Step) -> str:
+    """What a step is about, as a line names it: `host h.local`, `message 1 "hi" to a@h`."""
+    subject = subject_of(step.action)
+    match step.action:
+        case SendMessage():
+            return f"{step.because} to {subject}"
+        case AwaitAgent(condition=condition):
+            return f"{subject}: {condition}"
+        case _:
+            return f"host {subject}" if isinstance(subject, HostName) else str(subject)
+
+
 def subject_of(action: Action) -> Subject:
     """What an action is about."""
     match action:
