@@ -40,6 +40,10 @@ def _host(host: LiveHost) -> dict[str, Any]:
             wanted[name] = getattr(spec, name)
     if spec.env:
         wanted["env"] = _env(spec.env)
+    if spec.keep:
+        wanted["keep"] = list(spec.keep)
+    if not spec.guard:
+        wanted["shared_tree"] = {"guard": False}
     if spec.options:
         wanted[host.name.provider] = dict(spec.options)
     return wanted

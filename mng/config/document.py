@@ -26,6 +26,7 @@ from mng.config.fields import (
     Section,
     Size,
     Text,
+    TreePath,
     Variable,
     VariableName,
     WhenName,
@@ -95,6 +96,16 @@ class Modal(Mapping_):
     block_network: Flag | None = key("Whether the sandbox is cut off from the network.", False)
 
 
+class SharedTree(Mapping_):
+    """How several agents share one work tree."""
+
+    guard: Flag = key(
+        "Refuse git commands of an agent that would take along what others work on.",
+        False,
+        default=True,
+    )
+
+
 class Host(Mapping_):
     """A machine that agents share."""
 
@@ -126,6 +137,14 @@ class Host(Mapping_):
     timeout: Duration | None = key("The host's longest life.", "8h", "1h30m")
     idle_timeout: Duration | None = key(
         "When every agent has been idle for so long, the host is saved and stopped.", "30m"
+    )
+    keep: tuple[TreePath, ...] = key(
+        "Paths in the work tree that git ignores, and that are saved all the same.",
+        [".env", "data/cache.db"],
+        default=(),
+    )
+    shared_tree: SharedTree | None = key(
+        "How the host's agents share one work tree.", {"guard": False}
     )
     external: Flag = key(
         "The host belongs to another team: it is used, never changed or destroyed.",
@@ -267,6 +286,7 @@ class Document(Mapping_):
 _MODELS: dict[tuple[str, ...], type[Mapping_]] = {
     (): Document,
     ("hosts", "*"): Host,
+    ("hosts", "*", "shared_tree"): SharedTree,
     ("hosts", "*", "modal"): Modal,
     ("hosts", "*", "modal", "image"): Image,
     ("agents", "*"): Agent,

@@ -44,6 +44,8 @@ def _host(provider: str, host: WantedHost) -> dict[str, Any]:
         "env": _env(spec.env),
         "timeout": spec.timeout,
         "idle_timeout": spec.idle_timeout,
+        "keep": list(spec.keep),
+        "shared_tree": None if spec.guard else {"guard": False},
         "external": host.external,
         "was": host.was,
         provider: spec.options,

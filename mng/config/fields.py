@@ -260,6 +260,13 @@ HostPath = Annotated[
     str,
     matching(re.compile("[/~].*"), "an absolute path", "it must begin with / or ~", "^[/~]"),
 ]
+TreePath = Annotated[
+    str,
+    matching(
+        re.compile(r"(?![/~:])(?!(.*/)?\.\.(/|$)).+"), "a path in the work tree",
+        "it is relative to the source, and leads nowhere else", "^[^/~:]",
+    ),
+]  # fmt: skip
 MessageId = Annotated[
     str,
     matching(

@@ -78,6 +78,8 @@ def _host_spec(checked: Checked, known: Known, name: str, host: Host) -> HostSpe
         env=host.env,
         timeout=host.timeout,
         idle_timeout=host.idle_timeout,
+        keep=host.keep,
+        guard=host.shared_tree is None or host.shared_tree.guard,
         options=_options(checked, name, host),
     )
 

@@ -169,10 +169,13 @@ def _save_and_seal(action: DestroyHost, context: Context, say: Say, token: str) 
     name, machine = action.name, context.machine(action.name)
     for _ in range(_ROUNDS):
         now = context.now()
-        saved = save(machine, name, action.spec.source, context.archive, now=now, say=say)
+        saved = save(
+            machine, name, action.spec.source, context.archive,
+            keep=action.spec.keep, now=now, say=say,
+        )  # fmt: skip
         _seal(action, context, token)
         # The agents have ended, but what a user or an agent left running may go on writing.
-        if not changed_since(machine, name, saved, now=now):
+        if not changed_since(machine, name, saved, keep=action.spec.keep, now=now):
             return _saved_words(saved)
     raise SaveFailed(
         f"the work on {name} changes while it is saved: something writes to {machine.work_dir}",

@@ -109,6 +109,8 @@ class HostSpec(_Recorded):
     env: Env = in_place(factory=dict)
     timeout: int | None = in_place(None)
     idle_timeout: int | None = in_place(None)
+    keep: tuple[str, ...] = in_place(())  # ignored paths that are saved all the same
+    guard: bool = in_place(True)  # no agent's git takes along what others work on
     options: Mapping[str, Any] = replace(factory=dict)  # what only its provider understands
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -43,14 +43,15 @@ def save(
     source: str | None,
     archive_dir: Path,
     *,
+    keep: Sequence[str] = (),
     now: datetime,
     say: Callable[[str], None],
 ) -> Saved:
     """Bring everything that would be lost with a host to this machine, and read it back.
 
     Branches, tags, notes, stash entries, HEAD, and what is staged, changed or untracked, of every
-    work tree and nested repository; not what git ignores. It goes to refs/mng/saved/HOST/TIME/ of
-    the source repository; without one, to a bundle in archive_dir/HOST; and if git can't read the
+    work tree and nested repository; of what git ignores, the paths in keep. It goes to
+    refs/mng/saved/HOST/TIME/ of the source repository; without one, to a bundle in archive_dir/HOST; and if git can't read the
     host's repository, every file to a tar.gz there. The host is left as it was.
     Raises SaveFailed, and then the host must stay.
     """
@@ -59,8 +60,8 @@ def save(
         repository = _repository(machine, source)
         try:
             if repository is not None:
-                return _into_repository(machine, host, repository, stamp, now, say)
-            return _into_bundle(machine, host, archive_dir / host.name, stamp, now, say)
+                return _into_repository(machine, host, repository, stamp, keep, now, say)
+            return _into_bundle(machine, host, archive_dir / host.name, stamp, keep, now, say)
         except Broken as error:
             say(f"git can't save the work on {host} ({error}): saving all of its files instead")
             return _into_tar(machine, archive_dir / host.name, stamp)
@@ -91,12 +92,13 @@ def _into_repository(
     host: HostName,
     repository: Path,
     stamp: str,
+    keep: Sequence[str],
     now: datetime,
     say: Callable[[str], None],
 ) -> Saved:
     known = _known_to_both(machine, repository)
     label = _label(host, now)
-    report = receive(machine, repository, label, now=now, known=known)
+    report = receive(machine, repository, label, now=now, known=known, keep=keep)
     if not report.refs:
         return _nothing(report, known)
     say(f"saving {_words(report)}")
@@ -138,6 +140,7 @@ def _into_bundle(
     host: HostName,
     folder: Path,
     stamp: str,
+    keep: Sequence[str],
     now: datetime,
     say: Callable[[str], None],
 ) -> Saved:
@@ -145,7 +148,7 @@ def _into_bundle(
     with Draft(folder, stamp, ".bundle") as draft:
         repository = draft.path / "repository"
         git.run_git(draft.path, "init", "-q", "--bare", "--template=", "repository")
-        report = receive(machine, repository, _label(host, now), now=now)
+        report = receive(machine, repository, _label(host, now), now=now, keep=keep)
         if not report.refs:
             return _nothing(report, b"")
         if report.shallow:
@@ -202,14 +205,16 @@ def _lines(refs: dict[str, str]) -> bytes:
     return "".join(f"{id_}\n" for id_ in refs.values()).encode()
 
 
-def changed_since(machine: Machine, host: HostName, saved: Saved, *, now: datetime) -> bool:
+def changed_since(
+    machine: Machine, host: HostName, saved: Saved, *, keep: Sequence[str] = (), now: datetime
+) -> bool:
     """Whether the host holds what was not there when it was saved, at the same `now`.
 
     Raises HostError, HostUnreachable.
     """
     if saved.known is None:
         return False
-    args = (_label(host, now), str(int(now.timestamp())), "thin")
+    args = (_label(host, now), str(int(now.timestamp())), "thin", *keep)
     with open(os.devnull, "wb") as nowhere:
         done = remote.run_script(
             machine, remote.script(*SENDS), *args, stdin=saved.known, stdout=nowhere

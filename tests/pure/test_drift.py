@@ -44,7 +44,7 @@ def test_what_a_changed_agent_field_costs(change: Change, fields: set[str]) -> N
 @pytest.mark.parametrize(
     ("change", "fields"),
     [
-        (Change.IN_PLACE, {"env", "timeout", "idle_timeout"}),
+        (Change.IN_PLACE, {"env", "timeout", "idle_timeout", "keep", "guard"}),
         (Change.RESTART, set()),
         (Change.REPLACE, {"source", "work_dir", "setup", "options"}),
     ],

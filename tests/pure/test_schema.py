@@ -9,11 +9,12 @@ import jsonschema
 import pytest
 from pydantic import BaseModel
 
-from mng.config.document import Agent, Document, Host, Image, Message, Modal, Ready
+from mng.config.document import Agent, Document, Host, Image, Message, Modal, Ready, SharedTree
 from mng.config.schema import SCHEMA_FILE, json_schema
 
 MODELS: dict[str, type[BaseModel]] = {
-    model.__name__: model for model in (Document, Host, Modal, Image, Agent, Message, Ready)
+    model.__name__: model
+    for model in (Document, Host, SharedTree, Modal, Image, Agent, Message, Ready)
 }
 
 

@@ -88,7 +88,9 @@ def shared(stage: Stage, **host: object) -> None:
     spec = {"source": str(stage.repo), **host}
     agents = {"ada": runs(program("sleeper")), "bob": runs(program("sleeper"))}
     stage.must("up", "-f", stage.team(agents, host=spec))
-    stage.must("exec", "box", "git branch other; mkdir sub; echo x >sub/x; echo bob >bobs.txt")
+    stage.must(
+        "exec", "box", "git branch -f other; mkdir -p sub; echo x >sub/x; echo bob >bobs.txt"
+    )
     stage.must("exec", "box", "echo changed >>file-0.txt; echo own >own.txt")
 
 
@@ -197,3 +199,28 @@ def test_the_demo_agents_commit_under_their_own_names(stage: Stage) -> None:
         return set(stage.must("exec", "box", "git log --format=%an").out.split())
 
     eventually(lambda: {"ada", "bob"} <= authors())
+
+
+def test_the_guard_can_be_turned_off(stage: Stage) -> None:
+    """`shared_tree: {guard: false}`, at once and without touching anybody."""
+    shared(stage)
+    assert as_agent(stage, "ada", "git add -A").returncode == 1
+
+    shared(stage, shared_tree={"guard": False})
+
+    assert as_agent(stage, "ada", "git add -A").returncode == 0
+
+
+def test_ignored_files_that_are_named_are_saved(stage: Stage) -> None:
+    """`keep: [...]`: those and no others, as a commit of their own."""
+    (stage.repo / ".gitignore").write_text("*.db\n*.log\n")
+    stage.git("add", ".gitignore")
+    stage.git("commit", "-q", "-m", "ignore")
+    file = stage.raised({"ada": demo()}, host={"source": str(stage.repo), "keep": ["data", "x.db"]})
+    stage.must("exec", "box", "mkdir data; echo 1 >data/a.db; echo 2 >x.db; echo 3 >y.log")
+
+    stage.must("down", "-f", file)
+
+    (kept,) = (ref for ref in stage.saved() if ref.endswith("/kept"))
+    assert stage.git("ls-tree", "-r", "--name-only", kept).split() == ["data/a.db", "x.db"]
+    assert stage.git("show", f"{kept}:data/a.db") == "1\n"
