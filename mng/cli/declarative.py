@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,18 +10,17 @@ from typing import Annotated, Literal
 import typer
 
 from mng.cli.common import load_files, make_run, not_found
-from mng.cli.drive import Manner, drive
+from mng.cli.drive import drive
 from mng.cli.live import pick_any, seconds, the_world
+from mng.cli.manner import Manner, changing
 from mng.cli.options import (
+    TABLES,
     Files,
     Names,
     NoColor,
     Output,
     OutputAs,
-    Progress,
-    ProgressAs,
     ReadyTimeout,
-    Timeout,
     Vars,
     VarsFile,
     Verbose,
@@ -103,20 +103,17 @@ def _with_needs(desired: Desired, agents: set[AgentName]) -> set[AgentName]:
         agents = agents | more
 
 
+@changing
 def up(
     names: Names = None, file: Files = None, var: Vars = None, vars_file: VarsFile = None,
     wait: Annotated[bool, typer.Option("--wait", help="Stay until nothing is pending.")] = False,
     recreate: Recreate = None, replace_host: ReplaceHost = None, prune: Prune = False,
     adopt: Adopt = False, force: Force = False, yes: Yes = False, messages: Messages = None,
-    discard_work: Discard = None, ready_timeout: ReadyTimeout = "2m", timeout: Timeout = None,
-    output: OutputAs = Output.TABLE, progress: ProgressAs = Progress.AUTO,
-    verbose: Verbose = False, no_color: NoColor = False,
+    discard_work: Discard = None, ready_timeout: ReadyTimeout = "2m", *, manner: Manner,
 ) -> None:  # fmt: skip
     """Make what is live agree with the file."""
     consent = _consent(recreate, replace_host, prune, adopt, force, yes, messages, discard_work)
-    manner = Manner(
-        progress, output is Output.JSON, verbose, no_color, seconds(timeout, "--timeout"), wait
-    )
+    manner = dataclasses.replace(manner, wait=wait)
     ready = seconds(ready_timeout, "--ready-timeout") or 0.0
     desired = load_files(file, var, vars_file).desired
     run = make_run(intent.up(desired), _scope(desired, names), desired.hosts, ready_timeout=ready)
@@ -131,30 +128,29 @@ def plan(
     output: OutputAs = Output.TABLE, no_color: NoColor = False, verbose: Verbose = False,
 ) -> None:  # fmt: skip
     """Show what `up` would do, and why."""
-    from mng.cli.documents import print_json
+    from mng.cli.documents import print_document
     from mng.cli.view_json import plan_document
-    from mng.reconcile.text import plan_text
+    from mng.reconcile.text import names_of, plan_text
 
     consent = _consent(recreate, replace_host, prune, adopt, force, yes, messages, None)
     desired = load_files(file, var, vars_file).desired
     run = make_run(intent.up(desired), _scope(desired, names), desired.hosts)
     made = run.plan(consent)
-    if output is Output.JSON:
-        print_json({"schema": "mng.plan/1", **plan_document(made)})
-    else:
+    if output in TABLES:
         print(plan_text(made, run.seconds))
+    else:
+        print_document({"schema": "mng.plan/1", **plan_document(made)}, output, names_of(made))
     left = any(made.changes) or made.held
     raise typer.Exit(1 if made.exit_status == 1 else 3 if check and left else 0)
 
 
+@changing
 def down(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[TEAM] [NAME]...", help="Without -f: a team.")
     ] = None,
     file: Files = None, var: Vars = None, vars_file: VarsFile = None, force: Force = False,
-    discard_work: Discard = None, timeout: Timeout = None, yes: Yes = False,
-    output: OutputAs = Output.TABLE, progress: ProgressAs = Progress.AUTO,
-    verbose: Verbose = False, no_color: NoColor = False,
+    discard_work: Discard = None, yes: Yes = False, *, manner: Manner,
 ) -> None:  # fmt: skip
     """Destroy the team's agents, save the work, destroy its hosts."""
     _, world = the_world()
@@ -167,9 +163,6 @@ def down(
         )
         scope = ending(mine, *pick_any(mine, rest), team=owner.team)
     consent = Consent(prune=True, force=force, discard_work=frozenset(discard_work or ()))
-    manner = Manner(
-        progress, output is Output.JSON, verbose, no_color, seconds(timeout, "--timeout")
-    )
     want = intent.without(scope.hosts or (), scope.agents or ()) if rest else intent.down(owner)
     raise typer.Exit(drive(make_run(want, scope, hosts), consent, manner))
 
@@ -240,10 +233,10 @@ def config(
 
 def schema() -> None:
     """Print the JSON Schema of the file."""
-    from mng.cli.documents import print_json
+    from mng.cli.documents import print_document
     from mng.config.schema import json_schema
 
-    print_json(json_schema())
+    print_document(json_schema(), Output.JSON)
 
 
 def init(

@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+import io
 import json
-import sys
-from typing import Any, TextIO
+from collections.abc import Iterable
+from typing import Any
 
+from mng.cli.options import Output
 from mng.engine.fleet import Fleet
 from mng.model.name import HostName
 from mng.model.world import LiveAgent, LiveHost, SentState, World
 
 
-def print_json(document: dict[str, Any], out: TextIO | None = None) -> None:
-    print(json.dumps(document, indent=2, ensure_ascii=False), file=out or sys.stdout)
+def print_document(document: dict[str, Any], output: Output, names: Iterable[str] = ()) -> None:
+    """The document as JSON or as YAML, or the names alone, one a line."""
+    match output:
+        case Output.YAML:
+            print(yaml_text(document), end="")
+        case Output.NAME:
+            print("".join(f"{name}\n" for name in names), end="")
+        case _:
+            print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def yaml_text(document: dict[str, Any]) -> str:
+    """Plain values as YAML, in their own order."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.width = 100
+    out = io.StringIO()
+    yaml.dump(document, out)
+    return out.getvalue()
 
 
 def list_document(

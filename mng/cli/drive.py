@@ -11,48 +11,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mng.cli.manner import Manner, Quiet
 from mng.cli.options import Progress
-from mng.cli.table import Paint
 from mng.cli.view import PlainView, View
-from mng.cli.view_json import JsonView
 from mng.engine.run import Run
 from mng.model.action import AwaitAgent, Consent, Held, Plan, SendMessage, Step
 from mng.model.event import Converged, Event, Finished, Observed, Outcome, Planned, Result
 from mng.reconcile.builder import thing_of
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Manner:
-    """How a command talks. timeout: seconds for the whole command, None for no end."""
-
-    progress: Progress = Progress.AUTO
-    json: bool = False
-    verbose: bool = False
-    no_color: bool = False
-    timeout: float | None = None
-    wait: bool = False
-
-    def view(self) -> View:
-        if self.json or self.progress is Progress.JSON:
-            return JsonView()
-        paint = Paint(sys.stderr, never=self.no_color)
-        terminal = self.progress is Progress.AUTO and sys.stderr.isatty()
-        if self.progress is Progress.TTY or terminal:
-            from mng.cli.view_rich import RichView
-
-            return RichView(paint, verbose=self.verbose)
-        if self.progress is Progress.QUIET:
-            return Quiet(paint)
-        return PlainView(paint, verbose=self.verbose)
-
-
-class Quiet(PlainView):
-    """Failures alone."""
-
-    def lines(self, event: Event) -> list[str]:
-        lines = super().lines(event)
-        held = isinstance(event, Finished) and event.outcome.result is Result.HELD
-        return lines if held or not isinstance(event, Planned | Finished) else []
 
 
 class Tally:

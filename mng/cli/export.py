@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 from mng.agents import remote
+from mng.cli.documents import yaml_text
 from mng.engine.fleet import Fleet
 from mng.model.spec import Env, Secret
 from mng.model.world import LiveAgent, LiveHost, World
@@ -13,8 +13,6 @@ from mng.model.world import LiveAgent, LiveHost, World
 
 def export_text(fleet: Fleet, world: World, team: str) -> str:
     """The YAML of a team. Raises HostError if an agent's messages can't be read."""
-    from ruamel.yaml import YAML
-
     hosts = [host for host in world.hosts.values() if host.owner.team == team]
     agents = [agent for agent in world.agents.values() if agent.owner.team == team]
     lived_on = {agent.name.host for agent in agents} - {host.name for host in hosts}
@@ -23,13 +21,7 @@ def export_text(fleet: Fleet, world: World, team: str) -> str:
         name.name: {"provider": name.provider, "external": True} for name in sorted(lived_on)
     }
     document["agents"] = {agent.name.name: _agent(fleet, world, agent) for agent in agents}
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    yaml.width = 100
-    out = io.StringIO()
-    yaml.dump(document, out)
-    return out.getvalue()
+    return yaml_text(document)
 
 
 def _host(host: LiveHost) -> dict[str, Any]:

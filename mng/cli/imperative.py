@@ -11,18 +11,10 @@ import typer
 
 from mng.cli.common import check_text, make_run, read_text, variables
 from mng.cli.declarative import Discard, Force, ending
-from mng.cli.drive import Manner, drive
+from mng.cli.drive import drive
 from mng.cli.live import pick_agents, pick_any, seconds, the_world
-from mng.cli.options import (
-    NoColor,
-    Output,
-    OutputAs,
-    Progress,
-    ProgressAs,
-    ReadyTimeout,
-    Timeout,
-    Verbose,
-)  # fmt: skip
+from mng.cli.manner import Manner, changing
+from mng.cli.options import ReadyTimeout
 from mng.errors import AgentError, NotFound, UsageError
 from mng.model.action import Consent, Scope
 from mng.model.name import AgentName, HostName, parse_address
@@ -39,6 +31,7 @@ from mng.model.world import World
 from mng.reconcile import intent
 
 
+@changing
 def create(
     address: Annotated[str, typer.Argument(metavar="NAME[@HOST[.PROVIDER]]")],
     arguments: Annotated[
@@ -61,8 +54,7 @@ def create(
         str | None, typer.Option("--source", metavar="DIR", help="What the host's agents work on.")
     ] = None,
     connect: Annotated[bool, typer.Option("--connect", help="Attach when it is ready.")] = False,
-    ready_timeout: ReadyTimeout = "2m", timeout: Timeout = None, output: OutputAs = Output.TABLE,
-    progress: ProgressAs = Progress.AUTO, verbose: Verbose = False, no_color: NoColor = False,
+    ready_timeout: ReadyTimeout = "2m", *, manner: Manner,
 ) -> None:  # fmt: skip
     """Make one agent. Without --new-host its host must exist."""
     texts = [check_text(text) for text in message or ()]
@@ -85,9 +77,6 @@ def create(
     scope = Scope(None, frozenset({name.host}), frozenset({name}))
     ready = seconds(ready_timeout, "--ready-timeout") or 0.0
     run = make_run(want, scope, [name.host], ready_timeout=ready)
-    manner = Manner(
-        progress, output is Output.JSON, verbose, no_color, seconds(timeout, "--timeout")
-    )
     status = drive(run, Consent(), manner)
     if connect and status == 0:
         from mng.cli.reach import attach
@@ -139,6 +128,7 @@ def _env(given: list[str] | None) -> Env:
     return env
 
 
+@changing
 def message(
     words: Annotated[list[str], typer.Argument(metavar="AGENT... [TEXT | -]")],
     file: Annotated[
@@ -147,8 +137,7 @@ def message(
     id_: Annotated[
         str | None, typer.Option("--id", help="Deliver once under this id; also of a declared one.")
     ] = None,
-    timeout: Timeout = None, ready_timeout: ReadyTimeout = "30s", output: OutputAs = Output.TABLE,
-    progress: ProgressAs = Progress.AUTO, verbose: Verbose = False, no_color: NoColor = False,
+    ready_timeout: ReadyTimeout = "30s", *, manner: Manner,
 ) -> None:  # fmt: skip
     """Deliver a text to agents now, and say what became of it."""
     if file is None and len(words) < 2:
@@ -161,9 +150,6 @@ def message(
     agents = pick_agents(world, list(dict.fromkeys(names)))
     key = id_ or f"adhoc-{secrets.token_hex(6)}"
     want = intent.message(agents, MessageSpec(key, text, when="now", origin="adhoc"))
-    manner = Manner(
-        progress, output is Output.JSON, verbose, no_color, seconds(timeout, "--timeout")
-    )
     # A host comes along only if it must be asked; nothing of it is changed.
     scope = Scope(None, frozenset(), frozenset(agents))
     ready = seconds(ready_timeout, "--ready-timeout") or 0.0
@@ -171,20 +157,16 @@ def message(
     raise typer.Exit(drive(run, Consent(), manner))
 
 
+@changing
 def destroy(
     names: Annotated[list[str], typer.Argument(metavar="AGENT|HOST...")],
-    force: Force = False, discard_work: Discard = None, timeout: Timeout = None,
-    output: OutputAs = Output.TABLE, progress: ProgressAs = Progress.AUTO,
-    verbose: Verbose = False, no_color: NoColor = False,
+    force: Force = False, discard_work: Discard = None, *, manner: Manner,
 ) -> None:  # fmt: skip
     """End agents. A host goes with its last agent, after its work is saved."""
     _, world = the_world()
     scope = ending(world, *pick_any(world, names))
     want = intent.without(scope.hosts or (), scope.agents or ())
     consent = Consent(prune=True, force=force, discard_work=frozenset(discard_work or ()))
-    manner = Manner(
-        progress, output is Output.JSON, verbose, no_color, seconds(timeout, "--timeout")
-    )
     run = make_run(want, scope, [name.host for name in scope.agents or ()])
     raise typer.Exit(drive(run, consent, manner))
 
@@ -202,25 +184,19 @@ def _stop_or_start(names: list[str], manner: Manner, *, stop: bool) -> None:
     raise typer.Exit(drive(run, consent, manner))
 
 
+@changing
 def stop(
     names: Annotated[list[str], typer.Argument(metavar="AGENT|HOST...")],
-    timeout: Timeout = None, output: OutputAs = Output.TABLE,
-    progress: ProgressAs = Progress.AUTO, verbose: Verbose = False, no_color: NoColor = False,
+    *, manner: Manner,
 ) -> None:  # fmt: skip
     """End agents, and keep their files and their conversation."""
-    ends = seconds(timeout, "--timeout")
-    _stop_or_start(
-        names, Manner(progress, output is Output.JSON, verbose, no_color, ends), stop=True
-    )
+    _stop_or_start(names, manner, stop=True)
 
 
+@changing
 def start(
     names: Annotated[list[str], typer.Argument(metavar="AGENT|HOST...")],
-    timeout: Timeout = None, output: OutputAs = Output.TABLE,
-    progress: ProgressAs = Progress.AUTO, verbose: Verbose = False, no_color: NoColor = False,
+    *, manner: Manner,
 ) -> None:  # fmt: skip
     """Resume agents that were stopped or have ended."""
-    ends = seconds(timeout, "--timeout")
-    _stop_or_start(
-        names, Manner(progress, output is Output.JSON, verbose, no_color, ends), stop=False
-    )
+    _stop_or_start(names, manner, stop=False)

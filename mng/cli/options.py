@@ -19,6 +19,9 @@ class Output(StrEnum):
     NAME = "name"
 
 
+TABLES = {Output.TABLE, Output.WIDE}  # for a person; all others are documents
+
+
 class Progress(StrEnum):
     AUTO = "auto"
     TTY = "tty"

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mng.cli.live import pick_any, providers
-from mng.cli.options import NoColor, Output, OutputAs
+from mng.cli.options import TABLES, NoColor, Output, OutputAs
 from mng.cli.table import Paint, ago, columns
 from mng.engine.fleet import Fleet
 from mng.engine.observe import observe
@@ -39,18 +39,14 @@ def list_(
         hosts = [h for h in hosts if h.name in some_hosts | {a.name.host for a in agents}]
     agents.sort(key=lambda agent: (_ORDER.index(agent.state), agent.name))
     hosts.sort(key=lambda host: host.name)
-    from mng.cli.documents import list_document, print_json
+    if output in TABLES:
+        work = _work(fleet, world, hosts) if output is Output.WIDE else {}
+        _print_table(world, agents, hosts, work, Paint(sys.stdout, never=no_color))
+    else:
+        from mng.cli.documents import list_document, print_document
 
-    match output:
-        case Output.JSON:
-            print_json(list_document(fleet, world, agents, hosts))
-        case Output.YAML:
-            _print_yaml(list_document(fleet, world, agents, hosts))
-        case Output.NAME:
-            print("".join(f"{agent.name}\n" for agent in agents), end="")
-        case Output.TABLE | Output.WIDE:
-            work = _work(fleet, world, hosts) if output is Output.WIDE else {}
-            _print_table(world, agents, hosts, work, Paint(sys.stdout, never=no_color))
+        document = list_document(fleet, world, agents, hosts)
+        print_document(document, output, [str(agent.name) for agent in agents])
     for name, why in world.silent.items():
         print(f"mng: provider {name} can't be asked: {why}", file=sys.stderr)
     asked = {agent.name.host for agent in agents} | {host.name for host in hosts}
@@ -115,14 +111,6 @@ def _work(fleet: Fleet, world: World, hosts: list[LiveHost]) -> dict[HostName, t
         return host.name, (state.branch, str(state.dirty))
 
     return dict(at_once(ask, hosts))
-
-
-def _print_yaml(document: dict[str, object]) -> None:
-    from ruamel.yaml import YAML
-
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    yaml.dump(document, sys.stdout)
 
 
 def doctor() -> None:

@@ -11,7 +11,7 @@ import typer
 from mng.agents import remote
 from mng.agents.sight import glance
 from mng.cli.live import check_reachable, pick_agents, pick_any, seconds, the_world
-from mng.cli.options import Agent, Agents, Output, OutputAs, Timeout
+from mng.cli.options import TABLES, Agent, Agents, Output, OutputAs, Timeout
 from mng.cli.table import ago, columns
 from mng.engine.fleet import Fleet
 from mng.engine.follow import follow, wait_for
@@ -151,10 +151,11 @@ def messages(agent: Agent, output: OutputAs = Output.TABLE) -> None:
     (name,) = pick_agents(world, [agent])
     check_reachable(world, name)
     rows = _ledger(fleet, world, name)
-    if output is Output.JSON:
-        from mng.cli.documents import print_json
+    if output not in TABLES:
+        from mng.cli.documents import print_document
 
-        print_json({"schema": "mng.messages/1", "agent": str(name), "messages": rows})
+        document = {"schema": "mng.messages/1", "agent": str(name), "messages": rows}
+        print_document(document, output, [str(row["id"]) for row in rows])
         return
     cells = [
         [str(n), str(row["state"]), ago(int(str(row["at"]))), str(row["from"]), str(row["id"]),

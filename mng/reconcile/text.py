@@ -103,6 +103,11 @@ def plan_text(plan: Plan, seconds: float | None = None) -> str:
     return "\n".join([*lines, summary(plan)])
 
 
+def names_of(plan: Plan) -> list[str]:
+    """What the rows are about, each once."""
+    return list(dict.fromkeys(subject.split()[-1] for _, subject, _, _ in plan_rows(plan)))
+
+
 def rows_text(plan: Plan) -> str:
     """The rows alone, each with single blanks: what tests compare."""
     return "\n".join(" ".join(" ".join(cells).split()) for cells in plan_rows(plan))
