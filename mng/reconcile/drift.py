@@ -9,6 +9,7 @@ from typing import Any
 from mng.model.spec import AgentSpec, Change, HostSpec, change_class
 
 _LONGEST = 40
+_AROUND = 10  # characters of context around what differs
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def in_words(drifts: Sequence[Drift], *changes: Change) -> str:
 
 def _words(name: str, before: Any, after: Any) -> str:
     if not isinstance(before, dict | list) or not isinstance(after, dict | list):
-        return f"{name}: {show(before)} -> {show(after)}"
+        return f"{name}: {_change(before, after)}"
     # Imported here: 0.1 s that a plan without drift doesn't pay.
     from deepdiff import DeepDiff
 
@@ -52,24 +53,53 @@ def _words(name: str, before: Any, after: Any) -> str:
     for changes in tree.values():
         for change in changes:
             path = name + "".join(f".{key}" for key in change.path(output_format="list"))
-            there, here = _side(change.t1), _side(change.t2)
-            parts.append(f"{path}: {there} -> {here}")
+            parts.append(f"{path}: {_change(change.t1, change.t2)}")
     return ", ".join(sorted(parts))
 
 
-def _side(value: Any) -> str:
-    return "-" if repr(value) == "not present" else show(value)
+def _change(before: Any, after: Any) -> str:
+    """`before -> after`, of long values only what differs, with a few characters around it."""
+    one, other = _flat(before), _flat(after)
+    if one == other:  # they differ in their blanks alone
+        one, other = repr(before), repr(after)
+    if max(len(one), len(other)) > _LONGEST:
+        head = _same(one, other)
+        tail = _same(one[head:][::-1], other[head:][::-1])
+        one, other = (_part(text, head, len(text) - tail) for text in (one, other))
+    return f"{one} -> {other}"
+
+
+def _same(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((n for n, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _part(text: str, begins: int, ends: int) -> str:
+    """What stands from `begins` to `ends`, the words that it is in, cut where it is long."""
+    first = text.rfind(" ", 0, max(0, begins - _AROUND)) + 1
+    first = first if begins - first <= 2 * _AROUND else begins - _AROUND
+    last = text.find(" ", ends)
+    last = len(text) if last < 0 else last
+    last = min(last, ends + _AROUND, first + _LONGEST)
+    return ("..." if first else "") + text[first:last] + ("..." if last < len(text) else "")
 
 
 def show(value: Any) -> str:
     """A value as the plan prints it: one line, not long, secrets by name."""
-    if value is None:
+    text = _flat(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def _flat(value: Any) -> str:
+    if value is None or repr(value) == "not present":
         return "-"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, dict) and set(value) == {"secret"}:
         return f"secret {value['secret']}"
     text = " ".join(value) if isinstance(value, list) and _all_text(value) else str(value)
-    text = " ".join(text.split())
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+    return " ".join(text.split())
 
 
 def _all_text(values: list[Any]) -> bool:

@@ -132,10 +132,43 @@ def test_a_long_value_is_cut_to_one_short_line() -> None:
     assert show(None) == "-"
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("--port 8000", "--port 8001", "...--port 8000... -> ...--port 8001..."),
+        ("--reload ", "", "...--port 8000 --reload --workers... -> ...--port 8000 --workers..."),
+        ("4", "4 --lifespan off", "...--workers 4 -> ...--workers 4 --lifespan off"),
+    ],
+)
+def test_of_a_long_value_the_part_that_differs_is_shown(old: str, new: str, told: str) -> None:
+    """What both sides have in common says nothing."""
+    before = "uvicorn app.main:app --host 0.0.0.0 --port 8000 --reload --workers 4"
+    specs = (AgentSpec(type="command", command=text) for text in (before, before.replace(old, new)))
+
+    assert words(*specs) == f"command: {told}"
+
+
+def test_a_long_text_without_a_blank_shows_what_differs() -> None:
+    """A path, for one, is cut where it is the same."""
+    before, after = (
+        HostSpec(source=f"/{'x' * 60}/five/app"),
+        HostSpec(source=f"/{'x' * 60}/six/app"),
+    )
+
+    assert words(before, after) == "source: ...xxxxxxxxx/five/app -> ...xxxxxxxxx/six/app"
+
+
+def test_texts_that_differ_in_their_blanks_are_told_apart() -> None:
+    """`a -> a` would be no difference to a reader."""
+    before, after = HostSpec(setup="make\nall"), HostSpec(setup="make all")
+
+    assert words(before, after) == r"setup: 'make\nall' -> 'make all'"
+
+
 def test_drifts_are_grouped_by_what_they_cost() -> None:
     """A spec may differ in several classes at once."""
     drifts = drift(AgentSpec(type="a"), AgentSpec(type="b", protect=True))
 
     assert classes(drifts) == {Change.RESTART, Change.IN_PLACE}
     assert in_words(drifts, Change.RESTART) == "type: a -> b"
-    assert in_words(drifts, Change.IN_PLACE) == "protect: False -> True"
+    assert in_words(drifts, Change.IN_PLACE) == "protect: false -> true"

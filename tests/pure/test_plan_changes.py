@@ -124,7 +124,7 @@ def test_messages_go_on_while_a_change_is_held() -> None:
     [
         ("labels", {"tier": "1"}, "labels.tier: - -> 1"),
         ("restart", "always", "restart: on-failure -> always"),
-        ("protect", True, "protect: False -> True"),
+        ("protect", True, "protect: false -> true"),
         ("after", {"b": "ready"}, "after.b: - -> ready"),
         ("ready", "^> $", "ready: - -> ^> $"),
     ],
@@ -261,7 +261,7 @@ def test_prune_comes_last_and_only_after_the_rest(consent: dict[str, Any]) -> No
     assert rows(desired, world, **consent) == [
         "+ agent a@h not found",
         '> agent a@h message 1 "A" auth.yaml:1',
-        "~ agent b@h protect: True -> False",
+        "~ agent b@h protect: true -> false",
         f"- agent x@old not in {FILE}",
         f"- host old.local not in {FILE}",
     ]
