@@ -99,6 +99,5 @@ def find_kind(name: str) -> AgentKind:
         return cast(AgentKind, import_module(_OURS[name]).KIND)
     if found := KINDS.load(name):
         return cast(AgentKind, found)
-    raise UsageError(
-        f"no agent type {name!r} is installed", hint=f"the types are {', '.join(KINDS)}"
-    )
+    installed = "   or   ".join(f"--type {kind}" for kind in KINDS)
+    raise UsageError(f"no agent type {name!r} is installed", hint=installed)

@@ -12,6 +12,12 @@ def any_names(incomplete: str) -> list[str]:
     return [name for name in (*agents, *hosts) if name.startswith(incomplete)]
 
 
+def kind_names(incomplete: str) -> list[str]:
+    from mng.agents.kind import KINDS
+
+    return [name for name in KINDS if name.startswith(incomplete)]
+
+
 def _live() -> tuple[list[str], list[str]]:
     try:
         from mng.engine.fleet import Fleet

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from mng.cli.common import check_text, make_run, read_text, variables
+from mng.cli.complete import kind_names
 from mng.cli.declarative import Discard, Force, ending
 from mng.cli.drive import drive
 from mng.cli.live import pick_agents, pick_any, seconds, the_world
@@ -38,7 +39,13 @@ def create(
         list[str] | None, typer.Argument(metavar="[-- ARGS]", help="For the agent's program.")
     ] = None,
     new_host: Annotated[bool, typer.Option("--new-host", help="Make the host, too.")] = False,
-    type_: Annotated[str, typer.Option("--type", envvar="MNG_TYPE", help="The agent's type.")] = "",
+    type_: Annotated[
+        str,
+        typer.Option(
+            "--type", envvar="MNG_TYPE", show_default=False, autocompletion=kind_names,
+            help="Default: command where a command is given, else claude.",
+        ),
+    ] = "",
     command: Annotated[
         str | None, typer.Option("--command", help="For the type `command`: shell text.")
     ] = None,

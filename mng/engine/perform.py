@@ -225,9 +225,7 @@ def _adopt(action: StartAgent, context: Context, incarnation: str) -> Outcome:
             f"a session {action.name.name} is there that mng did not make", hint="mng list"
         )
     if there.spec != action.spec or there.owner.team != action.owner.team:
-        raise AgentError(
-            f"{action.name} was made meanwhile from another spec", hint=f"mng destroy {action.name}"
-        )
+        raise AgentError(f"{action.name} was made meanwhile from another spec", hint="run it again")
     context.incarnations[action.name] = incarnation
     return Outcome(Result.ALREADY, "another mng was faster")
 

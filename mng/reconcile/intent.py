@@ -137,4 +137,5 @@ def _check_same(there: LiveAgent, wanted: WantedAgent) -> None:
     if there.owner.team != wanted.owner.team:
         differs = f"it belongs to team {there.owner.team}"
     if differs:
-        raise AgentError(f"{there.name} exists: {differs}", hint=f"mng destroy {there.name}")
+        hint = f"choose another name, or talk to it: mng message {there.name} TEXT"
+        raise AgentError(f"{there.name} exists: {differs}", hint=hint)

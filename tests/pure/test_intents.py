@@ -127,13 +127,13 @@ def why_not(want_it: Intent, world: World) -> MngError:
 
 
 def test_create_of_another_agent_of_that_name_is_an_error() -> None:
-    """It says what is different, and how to make room."""
+    """It says what is different, and never to destroy what is there."""
     create = intent.create(an_agent("a"), DEMO, None)
     other_args = why_not(create, a_world(agent("a", team="-", args=("x",))))
 
     assert isinstance(other_args, AgentError)
     assert str(other_args) == "a@h exists: args.0: x -> -"
-    assert other_args.hint == "mng destroy a@h"
+    assert other_args.hint == "choose another name, or talk to it: mng message a@h TEXT"
     assert str(why_not(create, a_world(agent("a")))) == "a@h exists: it belongs to team auth"
 
 

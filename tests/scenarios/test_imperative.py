@@ -149,6 +149,26 @@ def test_create_refuses_a_name_that_stands_for_something_else(stage: Stage) -> N
     assert stage.pid("test-agent") == pid
 
 
+def test_nobody_is_told_to_destroy_what_stands_in_the_way(stage: Stage) -> None:
+    """The agent that has the name may have a conversation that somebody wants."""
+    both(stage)
+
+    done = stage.mng("create", "test-agent@auth-host", *QUICK, "--", "--busy", "9")
+    assert "destroy" not in done.err
+    assert "choose another name, or talk to it: mng message test-agent@auth-host TEXT" in done.err
+
+
+def test_a_type_that_is_not_installed_names_those_that_are(stage: Stage) -> None:
+    """As they are to be typed, the default among them once it is installed."""
+    done = stage.mng("create", "ada", "--type", "no-such-type", "--message", "hi")
+
+    assert (done.status, "no agent type 'no-such-type' is installed" in done.err) == (2, True)
+    assert "--type command   or   --type demo" in done.err
+    assert "Default: command where a command is given, else claude" in " ".join(
+        stage.must("create", "--help").out.split()
+    )
+
+
 @pytest.mark.parametrize(
     "words",
     [
