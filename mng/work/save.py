@@ -51,8 +51,9 @@ def save(
 
     Branches, tags, notes, stash entries, HEAD, and what is staged, changed or untracked, of every
     work tree and nested repository; of what git ignores, the paths in keep. It goes to
-    refs/mng/saved/HOST/TIME/ of the source repository; without one, to a bundle in archive_dir/HOST; and if git can't read the
-    host's repository, every file to a tar.gz there. The host is left as it was.
+    refs/mng/saved/HOST/TIME/ of the source repository; without one, to a bundle in
+    archive_dir/HOST; and if git can't read the host's repository, every file to a tar.gz there.
+    The host is left as it was.
     Raises SaveFailed, and then the host must stay.
     """
     stamp = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
