@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
 import time
@@ -27,6 +28,10 @@ _PASSED = (
     "SSH_AUTH_SOCK", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY",
     "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
 )  # fmt: skip
+
+
+# A host before its rename, and one after it; nothing else below `hosts` is ever removed.
+_HALF = re.compile(r"\.(?:new|old)-([0-9]+)-[0-9a-f]{16}")
 
 
 def mng_home() -> Path:
@@ -132,7 +137,8 @@ class Local:
     def tidy(self) -> None:
         """Remove what a killed mng has left, before one rename or after the other."""
         for path in self.hosts.glob(".*-*-*"):
-            if not _alive(path.name.split("-")[1]):
+            ours = _HALF.fullmatch(path.name)
+            if ours and not _alive(ours[1]):
                 with contextlib.suppress(OSError):  # another mng may be at it, too
                     _remove(path)
 

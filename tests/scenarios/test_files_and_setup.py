@@ -210,3 +210,41 @@ def test_a_mistake_of_use_is_no_traceback(stage: Stage) -> None:
     stage.team({"ada": {"type": "demmo"}})
     for words in (("up", "--nope"), ("nope",), ("validate", "-f", stage.root / "team.yaml")):
         assert stage.mng(*words).status == 2
+
+
+@pytest.mark.parametrize("name", ["a#Scope", "b#(touch pwned)", "c #{pid} %H", "d;e'f"])
+def test_a_path_is_no_format_of_tmux(stage: Stage, name: str) -> None:
+    """Whatever a source's directory is called, the agent starts in it, and nothing is run."""
+    sub = stage.repo / name
+    sub.mkdir()
+    (sub / "x").write_text("x")
+
+    stage.must("up", "-f", stage.team({"ada": demo()}, host={"source": str(sub)}))
+
+    cwd = os.readlink(f"/proc/{stage.agent('ada')['pid']}/cwd")
+    assert cwd == str(stage.host_dir() / "work" / name)
+    assert not list(stage.root.rglob("pwned"))
+
+
+def test_an_agent_may_be_called_like_a_shell(stage: Stage) -> None:
+    """A window's name is never taken for a session's."""
+    stage.raised({"sh": demo("one"), "ada": demo("two"), "mng": demo("three")})
+
+    told = {name: stage.told(name) for name in ("sh", "ada", "mng")}
+    assert told == {"sh": ["one"], "ada": ["two"], "mng": ["three"]}
+    stage.must("destroy", "sh")
+    assert set(stage.agents()) == {"ada", "mng"}
+
+
+def test_what_a_user_keeps_among_the_hosts_stays(stage: Stage) -> None:
+    """Only halves of hosts, under the names that mng gives them, are removed."""
+    notes = stage.home / "hosts" / ".my-own-notes"
+    notes.mkdir(parents=True)
+    (notes / "precious").write_text("x")
+    half = stage.home / "hosts" / f".old-999999999-{'a' * 16}"
+    half.mkdir()
+
+    stage.raised({"ada": demo()})
+
+    assert (notes / "precious").exists()
+    assert not half.exists()

@@ -33,7 +33,10 @@ mkdir -p bin
 for file in tmux.conf died.sh bin/git bin/mng-commit; do mv -f "agents/$agent/$file" "$file"; done
 rmdir "agents/$agent/bin"
 export MNG_HOST_HOME="$home"
-set -- new-session -d -s "$agent" -n _ -x 200 -y 50 -c "$dir" -e "PATH=$PATH" -- sh "$home/agents/$agent/$inc.sh" \; \
+# An option brings the directory, in which tmux would take a # or a % for a format. The window's name
+# is no agent's, for tmux looks there too when it is given a session's.
+set -- set-option -s @mng_dir "$dir" \; \
+    new-session -d -s "$agent" -n _ -x 200 -y 50 -c '#{@mng_dir}' -e "PATH=$PATH" -- sh "$home/agents/$agent/$inc.sh" \; \
     set-option -p -t "=$agent:" @mng_agent "$agent" \; \
     set-option -p -t "=$agent:" @mng_inc "$inc" \; \
     set-option -p -t "=$agent:" @mng_flight '' \; \
@@ -44,6 +47,7 @@ set -- new-session -d -s "$agent" -n _ -x 200 -y 50 -c "$dir" -e "PATH=$PATH" --
     list-panes -s -t "=$agent" -F '#{pane_pid}'
 # A secret is handed over in the server's memory; the agent's launcher takes it from there.
 [ -z "$secrets" ] || set -- load-buffer -b "mng.$agent.env" - \; "$@"
+set -- start-server \; "$@"
 tries=0
 until pid=$(printf '%s' "$secrets" | tm "$@" 2>"agents/$agent/error"); do
     # The old server may be on its way out after its last session.
