@@ -11,7 +11,7 @@ import typer
 
 from mng.cli.live import pick_any, providers
 from mng.cli.options import TABLES, NoColor, Output, OutputAs
-from mng.cli.table import Paint, ago, columns
+from mng.cli.table import Paint, ago, columns, short
 from mng.engine.fleet import Fleet
 from mng.engine.observe import observe
 from mng.model.name import HostName
@@ -22,6 +22,9 @@ _COLOURS = {
     AgentState.BLOCKED: "yellow", AgentState.FAILED: "red", AgentState.UNKNOWN: "red",
     AgentState.WAITING: "green", AgentState.DONE: "dim", AgentState.STOPPED: "dim",
 }  # fmt: skip
+
+
+_UNWELL = {AgentState.BLOCKED, AgentState.FAILED, AgentState.UNKNOWN, AgentState.STARTING}
 
 
 def list_(
@@ -49,28 +52,27 @@ def list_(
         print_document(document, output, [str(agent.name) for agent in agents])
     for name, why in world.silent.items():
         print(f"mng: provider {name} can't be asked: {why}", file=sys.stderr)
-    asked = {agent.name.host for agent in agents} | {host.name for host in hosts}
-    raise typer.Exit(1 if names and asked & set(world.unreachable) else 0)
+    unknown = any(world.unknown(host.name) for host in hosts) or (world.silent and not names)
+    raise typer.Exit(1 if unknown else 0)
 
 
 def _print_table(
     world: World, agents: list[LiveAgent], hosts: list[LiveHost],
     work: dict[HostName, tuple[str, str]], paint: Paint,
 ) -> None:  # fmt: skip
-    wide = bool(work)
     if not agents and not hosts:
         print("no agents; mng up, or mng create NAME", file=sys.stderr)
         return
-    head = ["NAME", "STATE", "HOST", "PROVIDER", "HOST-STATE"]
-    head += ["TEAM", "TYPE", "WHY", "SINCE", "MESSAGES", "BRANCH", "DIRTY", "AGE"] if wide else []
-    rows = [_row(world, agent, work) for agent in agents]
     lived_on = {agent.name.host for agent in agents}
-    for host in hosts:
-        if host.name not in lived_on:
-            row = ["-", "-", host.name.name, host.name.provider, str(host.state)]
-            branch, dirty = work.get(host.name, ("", ""))
-            more = [host.owner.team, "", host.reason, "", "", branch, dirty, ago(host.created)]
-            rows.append(row + (more if wide else []))
+    rows = [_row(world, agent, work) for agent in agents]
+    rows += [_host_row(host, work) for host in hosts if host.name not in lived_on]
+    head = ["NAME", "STATE", "HOST", "PROVIDER", "HOST-STATE"]
+    if work:
+        head += ["TEAM", "TYPE", "WHY", "SINCE", "MESSAGES", "BRANCH", "DIRTY", "AGE"]
+    elif any(row[-1] for row in rows):
+        head += ["WHY"]
+    else:
+        rows = [row[:-1] for row in rows]
     lines = columns([head, *rows])
     print(lines[0])
     for agent, line in zip(agents, lines[1:], strict=False):
@@ -81,17 +83,27 @@ def _print_table(
 
 
 def _row(world: World, agent: LiveAgent, work: dict[HostName, tuple[str, str]]) -> list[str]:
+    """An agent's cells; the last one says why it needs the user, if it does."""
     host = world.hosts.get(agent.name.host)
     state = str(host.state) if host else str(HostState.UNKNOWN)
     name = agent.name
     row = [name.name, str(agent.state), name.host.name, name.host.provider, state]
     if not work:
-        return row
+        return [*row, short(agent.reason) if agent.state in _UNWELL else ""]
     said = sum(s.state not in (SentState.BEGUN, SentState.UNCERTAIN) for s in agent.sent)
-    branch, dirty = work.get(name.host, ("", ""))
     return [
         *row, agent.owner.team, agent.spec.type, agent.reason, ago(agent.since),
-        f"{said}/{len(agent.sent)}", branch, dirty, ago(agent.created),
+        f"{said}/{len(agent.sent)}", *work.get(name.host, ("", "")), ago(agent.created),
+    ]  # fmt: skip
+
+
+def _host_row(host: LiveHost, work: dict[HostName, tuple[str, str]]) -> list[str]:
+    row = ["-", "-", host.name.name, host.name.provider, str(host.state)]
+    if not work:
+        return [*row, short(host.reason)]
+    return [
+        *row, host.owner.team, "", host.reason, "", "",
+        *work.get(host.name, ("", "")), ago(host.created),
     ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from mng.agents import remote
 from mng.agents.sight import glance
 from mng.cli.live import check_reachable, pick_agents, pick_any, seconds, the_world
 from mng.cli.options import TABLES, Agent, Agents, Output, OutputAs, Timeout
-from mng.cli.table import ago, columns
+from mng.cli.table import ago, columns, short
 from mng.engine.fleet import Fleet
 from mng.engine.follow import follow, wait_for
 from mng.errors import AgentError, CannotRun, HostError, UsageError
@@ -159,7 +159,7 @@ def messages(agent: Agent, output: OutputAs = Output.TABLE) -> None:
         return
     cells = [
         [str(n), str(row["state"]), ago(int(str(row["at"]))), str(row["from"]), str(row["id"]),
-         _short(str(row["text"]))]
+         short(str(row["text"]))]
         for n, row in enumerate(rows, 1)
     ]  # fmt: skip
     print("\n".join(columns([["#", "STATE", "AGE", "FROM", "ID", "TEXT"], *cells])))
@@ -178,8 +178,3 @@ def _ledger(fleet: Fleet, world: World, name: AgentName) -> list[dict[str, objec
         }
         for sent in world.agents[name].sent
     ]  # fmt: skip
-
-
-def _short(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= 60 else flat[:57] + "..."

@@ -31,6 +31,12 @@ def columns(rows: Sequence[Sequence[str]], *, gap: int = 3) -> list[str]:
     ]
 
 
+def short(text: str) -> str:
+    """The text as one line of at most 60 characters."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= 60 else flat[:57] + "..."
+
+
 def ago(since: int, now: float | None = None) -> str:
     """`12s`, `5m`, `3h`, `2d` since then."""
     if not since:
