@@ -249,6 +249,13 @@ def texts(machine: Machine, name: AgentName) -> dict[str, str]:
     return found
 
 
+def start_dir(machine: Machine) -> str:
+    """Where agents start: the work tree, or the place in it that the source was."""
+    done = machine.transport.run(["cat", f"{machine.home}/work.prefix"], timeout=_TIMEOUT)
+    prefix = done.stdout.decode("utf-8", "surrogateescape").strip("\n") if done.status == 0 else ""
+    return f"{machine.work_dir}/{prefix}".rstrip("/")
+
+
 def resolve(env: Env, environ: Mapping[str, str]) -> dict[str, str]:
     """The secrets that an environment refers to. Raises UsageError for one that is not set."""
     found = {}

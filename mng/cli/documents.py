@@ -7,8 +7,11 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from mng.agents import remote
 from mng.cli.options import Output
 from mng.engine.fleet import Fleet
+from mng.engine.threads import at_once
+from mng.errors import MngError
 from mng.model.name import HostName
 from mng.model.world import LiveAgent, LiveHost, SentState, World
 
@@ -40,19 +43,22 @@ def yaml_text(document: dict[str, Any]) -> str:
 def list_document(
     fleet: Fleet, world: World, agents: list[LiveAgent], hosts: list[LiveHost]
 ) -> dict[str, Any]:
+    known = [host.name for host in hosts if not world.unknown(host.name)]
+    work_dirs = dict(at_once(lambda name: (name, _work_dir(fleet, name)), known))
     return {
         "schema": "mng.list/1",
-        "agents": [
-            agent_document(agent, _work_dir(fleet, world, agent.name.host)) for agent in agents
-        ],
+        "agents": [agent_document(agent, work_dirs.get(agent.name.host)) for agent in agents],
         "hosts": [host_document(host) for host in hosts],
         "unknown": dict(world.silent),
     }
 
 
-def _work_dir(fleet: Fleet, world: World, host: HostName) -> str | None:
-    """Where the tree lies on the host; None while that can't be known."""
-    return None if world.unknown(host) else fleet.machine(host).work_dir
+def _work_dir(fleet: Fleet, host: HostName) -> str | None:
+    """Where agents start on the host; None while that can't be known."""
+    try:
+        return remote.start_dir(fleet.machine(host))
+    except MngError:
+        return None
 
 
 def agent_document(agent: LiveAgent, work_dir: str | None) -> dict[str, Any]:

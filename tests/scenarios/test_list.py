@@ -30,3 +30,14 @@ def test_list_of_an_unknown_host_is_1(stage: Stage) -> None:
 
     assert (everything.status, "no answer" in everything.out) == (1, True)
     assert named.status == 0
+
+
+def test_the_work_dir_is_where_the_agents_start(stage: Stage) -> None:
+    """A source below the top of its repository is the same place below the work tree."""
+    below = stage.repo / "services" / "api"
+    below.mkdir(parents=True)
+    (below / "app.py").write_text("app\n")
+    stage.raised({"ada": demo()}, host={"source": str(below)})
+
+    assert stage.must("exec", "ada", "pwd").out == stage.agent("ada")["work_dir"] + "\n"
+    assert stage.agent("ada")["work_dir"].endswith("/work/services/api")
