@@ -29,6 +29,12 @@ class InvalidFile(MngError):
         self.report = report
 
 
+class IsHeld(MngError):
+    """Nothing was done, since it needs the user's word."""
+
+    exit_code = 3
+
+
 class NotFound(MngError):
     """No host, agent or team has that name, or more than one has."""
 

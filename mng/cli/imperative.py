@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from mng.agents import remote
 from mng.cli.common import check_text, make_run, read_text, variables
 from mng.cli.complete import kind_names
 from mng.cli.declarative import Discard, Force, ending
@@ -16,7 +17,9 @@ from mng.cli.drive import drive
 from mng.cli.live import pick_agents, pick_any, seconds, the_world
 from mng.cli.manner import Manner, changing
 from mng.cli.options import ReadyTimeout
-from mng.errors import AgentError, NotFound, UsageError
+from mng.cli.table import short
+from mng.engine.fleet import Fleet
+from mng.errors import AgentError, IsHeld, NotFound, UsageError
 from mng.model.action import Consent, Scope
 from mng.model.name import AgentName, HostName, parse_address
 from mng.model.spec import (
@@ -153,8 +156,10 @@ def message(
     text = check_text(read_text("-") if text == "-" and not file else text)
     if id_ is not None and parse_address(id_).host:
         raise UsageError(f"{id_!r} is not an id", hint="a-z, 0-9 and -")
-    _, world = the_world()
+    fleet, world = the_world()
     agents = pick_agents(world, list(dict.fromkeys(names)))
+    if id_ is not None:
+        _check_unused(fleet, world, agents, id_, text)
     key = id_ or f"adhoc-{secrets.token_hex(6)}"
     want = intent.message(agents, MessageSpec(key, text, when="now", origin="adhoc"))
     # A host comes along only if it must be asked; nothing of it is changed.
@@ -162,6 +167,19 @@ def message(
     ready = seconds(ready_timeout, "--ready-timeout") or 0.0
     run = make_run(want, scope, [name.host for name in agents], ready_timeout=ready)
     raise typer.Exit(drive(run, Consent(), manner))
+
+
+def _check_unused(fleet: Fleet, world: World, agents: list[AgentName], key: str, text: str) -> None:
+    """An id that an agent knows stands for one text. Raises IsHeld where it was another."""
+    for name in agents:
+        if world.unknown(name.host) or all(sent.key != key for sent in world.agents[name].sent):
+            continue
+        said = remote.texts(fleet.machine(name.host), name).get(key)
+        if said is not None and message_keys([(None, said)]) != message_keys([(None, text)]):
+            raise IsHeld(
+                f"{name} was sent another text with the id {key!r}: {short(said)!r}",
+                hint=f"another --id, or none   (mng messages {name})",
+            )
 
 
 @changing

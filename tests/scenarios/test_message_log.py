@@ -157,6 +157,17 @@ def test_a_message_by_id_is_said_once(stage: Stage) -> None:
     assert stage.told("ada") == ["Focus"]
 
 
+def test_an_id_stands_for_one_text(stage: Stage) -> None:
+    """Another text under it is not taken for said: exit 3, and nobody is typed to."""
+    stage.raised({"ada": demo(), "bob": demo()})
+    stage.must("message", "ada", "--id", "k1", "x")
+
+    done = stage.mng("message", "bob", "ada", "--id", "k1", "y")
+    assert done.status == 3
+    assert "ada@box was sent another text with the id 'k1': 'x'" in done.err
+    assert (stage.told("ada"), stage.told("bob")) == (["x"], [])
+
+
 def test_messages_by_hand_satisfy_no_declared_one(stage: Stage) -> None:
     """The same text by hand is another message."""
     stage.raised({"ada": demo("A")})
