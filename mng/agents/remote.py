@@ -21,6 +21,8 @@ from mng.model.world import Sent, SentState
 
 _SCRIPTS = Path(__file__).with_name("scripts")
 _TIMEOUT = 90.0  # seconds for one script; its own waits end earlier
+_ROWS = 50  # of an agent's screen
+_BLANK = 4  # so many empty lines in a row are rows that nobody has printed
 
 # What lies on every host: its tmux's configuration and hook, the guard, and the commit helper.
 _ON_HOST = ("tmux.conf", "died.sh", "bin/git", "bin/mng-commit")
@@ -234,9 +236,23 @@ def put(machine: Machine, file: str, data: bytes) -> None:
     call(machine, "put", file, str(len(data)), stdin=data)
 
 
-def logs(machine: Machine, name: AgentName, lines: int) -> bytes:
-    """The last lines of what an agent printed."""
-    return _call(machine, "logs", (name.name, str(lines)), b"", _TIMEOUT).stdout
+def logs(machine: Machine, name: AgentName, lines: int) -> list[str]:
+    """The last lines of what an agent printed, in all its lives.
+
+    Of an ended life the whole screen was kept, its empty rows too: many of them become one.
+    """
+    more = str(lines + 4 * _ROWS)
+    printed = _call(machine, "logs", (name.name, more), b"", _TIMEOUT).stdout
+    kept: list[str] = []
+    blank = 0
+    for line in printed.decode("utf-8", "replace").splitlines():
+        blank = 0 if line.strip() else blank + 1
+        kept.append(line)
+        if blank == _BLANK:
+            del kept[1 - _BLANK :]
+        elif blank > _BLANK:
+            kept.pop()
+    return kept[-lines:] if lines > 0 else []
 
 
 def texts(machine: Machine, name: AgentName) -> dict[str, str]:

@@ -15,7 +15,7 @@ from mng.cli.options import TABLES, Agent, Agents, Output, OutputAs, Timeout
 from mng.cli.table import ago, columns, short
 from mng.engine.fleet import Fleet
 from mng.engine.follow import follow, wait_for
-from mng.errors import AgentError, CannotRun, HostError, UsageError
+from mng.errors import AgentError, CannotRun, HostError, TimedOut, UsageError
 from mng.hosts.process import joined
 from mng.model.name import AgentName, HostName
 from mng.model.transport import Machine
@@ -99,7 +99,9 @@ def _run(
         )
     except HostError as error:
         if timeout is not None:
-            raise SystemExit(124) from error
+            raise TimedOut(
+                f"--timeout has passed after {timeout:g}s: the command was ended"
+            ) from error
         raise
     return 128 - done.status if done.status < 0 else done.status
 
@@ -120,8 +122,7 @@ def logs(
         print(f"{name}  {line}" if many else line, flush=follow_)
 
     for name in names:
-        printed = remote.logs(fleet.machine(name.host), name, tail)
-        for line in printed.decode("utf-8", "replace").splitlines():
+        for line in remote.logs(fleet.machine(name.host), name, tail):
             show(name, line)
     if follow_:
         follow(fleet, names, show)

@@ -65,7 +65,9 @@ def wait_for(
             raise AgentError(f"{name} is gone", hint="mng list")
         if not agent.alive:
             raise AgentError(f"{name} {agent.reason}", hint=f"mng logs {name}")
-    raise TimedOut(f"not {condition} within the time", hint="mng list")
+    late = [agent for agent in agents if agent is not None and not met(agent)]
+    states = ", ".join(f"{agent.name} is {agent.state} ({agent.reason})" for agent in late)
+    raise TimedOut(f"not {condition} within the time: {states}", hint=f"mng logs {late[0].name}")
 
 
 def _check_ends(agents: Sequence[LiveAgent], condition: str) -> None:
@@ -78,23 +80,18 @@ def follow(
     fleet: Fleet, names: Sequence[AgentName], show: Callable[[AgentName, str], None]
 ) -> None:
     """Show each new line of these agents until the user ends it, or they are gone."""
-    last = {name: _lines(fleet, name) for name in names}
+    last = {name: remote.logs(fleet.machine(name.host), name, _LINES) for name in names}
     while last:
         time.sleep(_INTERVAL)
         for name in list(last):
             try:
-                lines = _lines(fleet, name)
+                lines = remote.logs(fleet.machine(name.host), name, _LINES)
             except MngError:
                 del last[name]
                 continue
             for line in new_lines(last[name], lines):
                 show(name, line)
             last[name] = lines
-
-
-def _lines(fleet: Fleet, name: AgentName) -> list[str]:
-    printed = remote.logs(fleet.machine(name.host), name, _LINES)
-    return printed.decode("utf-8", "replace").splitlines()
 
 
 def new_lines(before: Sequence[str], after: Sequence[str]) -> Sequence[str]:

@@ -15,6 +15,7 @@ from mng.model.world import AgentState, LiveAgent, SentState
 
 _SAID = {SentState.SUBMITTED, SentState.ACCEPTED, SentState.RECORDED}
 _BLINK = 2.0  # seconds for which an agent may look blocked by what is just being sent
+_TAIL = 50  # lines in which its last words are looked for
 _SETTLE = 5.0  # seconds that `up` gives a turn to end before a message stays pending
 
 
@@ -50,10 +51,11 @@ def _check_alive(agent: LiveAgent, context: Context) -> None:
     if agent.state is not AgentState.FAILED:
         return
     try:
-        printed = remote.logs(context.machine(agent.name.host), agent.name, 5)
+        printed = remote.logs(context.machine(agent.name.host), agent.name, _TAIL)
     except MngError:
-        printed = b""
-    tail = "".join(f"\n    | {line}" for line in printed.decode("utf-8", "replace").splitlines())
+        printed = []
+    said = [line for line in printed if line.strip()][-5:]
+    tail = "".join(f"\n    | {line}" for line in said)
     raise AgentError(f"{agent.name} {agent.reason}{tail}", hint=f"mng logs {agent.name}")
 
 

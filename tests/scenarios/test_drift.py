@@ -209,12 +209,13 @@ def test_a_stopped_agent_is_started_by_up(stage: Stage) -> None:
 
 def test_an_agent_that_fails_at_once_is_told_with_its_last_words(stage: Stage) -> None:
     """What failed, why, and the next command to type."""
-    bad = runs(["sh", "-c", "echo no such database; exit 3"], "never said", restart="never")
+    words = "echo no such; echo; echo database; exit 3"
+    bad = runs(["sh", "-c", words], "never said", restart="never")
 
     done = stage.up(stage.team({"web": bad}))
     assert done.status == 1
     assert "ended with 3" in done.err
-    assert "no such database" in done.err
+    assert "\n    | no such\n    | database\n" in done.err
     assert "mng logs web@box" in done.err
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.tmux.waiting import eventually
 
-from .stage import Stage, demo, watching
+from .stage import Stage, demo, runs, watching
 from .terminal import terminal
 
 TEAM = {"ada": demo("Hello ada"), "bob": demo("First", "Second", env={"COLOUR": "blue"})}
@@ -112,6 +112,18 @@ def test_logs_outlive_the_agent(stage: Stage) -> None:
     assert "> Hello ada" in stage.must("logs", "ada").out
 
 
+def test_logs_have_no_empty_screen_between_two_lives(stage: Stage) -> None:
+    """What an agent printed before it was started again stands right above what came then."""
+    stage.raised({"web": runs("echo hello; sleep 1000")})
+    eventually(lambda: "hello" in stage.must("logs", "web").out)
+    stage.must("stop", "web")
+    stage.must("start", "web")
+    eventually(lambda: stage.must("logs", "web").out.count("hello") == 2)
+
+    assert stage.must("logs", "web").out == "hello\n\nhello\n"
+    assert stage.must("logs", "web", "-n", "1").out == "hello\n"
+
+
 def test_typed_keys_arrive_in_the_connected_agent(stage: Stage) -> None:
     """`connect` is the agent's own terminal."""
     stage.raised(TEAM)
@@ -209,6 +221,15 @@ def test_exec_says_125_when_nothing_can_run(stage: Stage) -> None:
     stage.host_dir().joinpath("work").rename(stage.root / "elsewhere")
 
     assert stage.mng("exec", "ada", "true").status == 125
+
+
+def test_exec_that_is_ended_by_its_timeout_says_so(stage: Stage) -> None:
+    """124 comes with one line on stderr."""
+    stage.raised({"ada": demo()})
+
+    done = stage.mng("exec", "--timeout", "1s", "ada", "echo early; sleep 60")
+    assert (done.status, done.out) == (124, "early\n")
+    assert done.err == "mng: --timeout has passed after 1s: the command was ended\n"
 
 
 def test_exec_takes_shell_text_or_an_argument_list(stage: Stage) -> None:

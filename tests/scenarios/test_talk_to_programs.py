@@ -206,10 +206,14 @@ def test_wait_ends_when_an_agent_is_done(stage: Stage) -> None:
 
 
 def test_wait_for_a_state_that_does_not_come_is_124(stage: Stage) -> None:
-    """--timeout bounds it."""
+    """--timeout bounds it, and the agent is named with its state."""
     stage.raised({"ada": demo()})
 
-    assert stage.mng("wait", "ada", "--for", "done", "--timeout", "1s").status == 124
+    done = stage.mng("wait", "ada", "--for", "done", "--timeout", "1s")
+    assert (done.status, "not done within the time: ada@box is WAITING (" in done.err) == (
+        124,
+        True,
+    )
 
 
 def test_wait_for_an_agent_that_fails_is_1(stage: Stage) -> None:
