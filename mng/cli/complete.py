@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
+from mng.model.world import World
+
 
 def agent_names(incomplete: str) -> list[str]:
-    return [name for name in _live()[0] if name.startswith(incomplete)]
+    return _fitting(incomplete, _agents(_live()))
+
+
+def host_names(incomplete: str) -> list[str]:
+    return _fitting(incomplete, [name.name for name in _live().hosts])
 
 
 def any_names(incomplete: str) -> list[str]:
-    agents, hosts = _live()
-    return [name for name in (*agents, *hosts) if name.startswith(incomplete)]
+    world = _live()
+    return _fitting(incomplete, [*_agents(world), *map(str, world.hosts)])
+
+
+def team_names(incomplete: str) -> list[str]:
+    """Teams, and what is theirs."""
+    world = _live()
+    owners = [host.owner for host in world.hosts.values()]
+    owners += [agent.owner for agent in world.agents.values()]
+    teams = [owner.team for owner in owners if not owner.adhoc]
+    return _fitting(incomplete, [*teams, *_agents(world), *map(str, world.hosts)])
 
 
 def kind_names(incomplete: str) -> list[str]:
     from mng.agents.kind import KINDS
 
-    return [name for name in KINDS if name.startswith(incomplete)]
+    return _fitting(incomplete, list(KINDS))
 
 
-def _live() -> tuple[list[str], list[str]]:
+def _fitting(incomplete: str, names: list[str]) -> list[str]:
+    return sorted({name for name in names if name.startswith(incomplete)})
+
+
+def _agents(world: World) -> list[str]:
+    """Bare names where they are unique, else addresses."""
+    names = [name.name for name in world.agents]
+    return [name.name if names.count(name.name) == 1 else str(name) for name in world.agents]
+
+
+def _live() -> World:
     try:
         from mng.engine.fleet import Fleet
         from mng.engine.observe import observe
 
-        world = observe(Fleet(), ["local"])
+        return observe(Fleet(), ["local"])
     except Exception:
-        return [], []
-    names = [name.name for name in world.agents]
-    agents = [name.name if names.count(name.name) == 1 else str(name) for name in world.agents]
-    return sorted(agents), sorted(str(name) for name in world.hosts)
+        return World()

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from mng.cli.common import load_files, make_run, not_found
+from mng.cli.complete import agent_names, host_names, team_names
 from mng.cli.drive import drive
 from mng.cli.live import pick_any, seconds, the_world
 from mng.cli.manner import Manner, changing
@@ -34,11 +35,21 @@ from mng.reconcile import intent
 
 Recreate = Annotated[
     list[str] | None,
-    typer.Option("--recreate", metavar="[NAME]", help="Start changed agents anew; alone: all."),
+    typer.Option(
+        "--recreate",
+        metavar="[NAME]",
+        autocompletion=agent_names,
+        help="Start changed agents anew; alone: all.",
+    ),
 ]
 ReplaceHost = Annotated[
     list[str] | None,
-    typer.Option("--replace-host", metavar="NAME", help="Save, destroy and make a host anew."),
+    typer.Option(
+        "--replace-host",
+        metavar="NAME",
+        autocompletion=host_names,
+        help="Save, destroy and make a host anew.",
+    ),
 ]
 Prune = Annotated[bool, typer.Option("--prune", help="Destroy what the file has no more.")]
 Adopt = Annotated[bool, typer.Option("--adopt", help="Take over what was made by hand.")]
@@ -48,28 +59,28 @@ Yes = Annotated[
 ]
 Discard = Annotated[
     list[str] | None,
-    typer.Option("--discard-work", metavar="HOST", help="Destroy even if its work can't be saved."),
+    typer.Option(
+        "--discard-work",
+        metavar="HOST",
+        autocompletion=host_names,
+        help="Destroy even if its work can't be saved.",
+    ),
 ]
 Messages = Annotated[
-    str | None,
-    typer.Option("--messages", metavar="send|accept", help="Settle the messages that are held."),
+    Literal["send", "accept"] | None,
+    typer.Option("--messages", help="Settle the messages that are held."),
 ]
 
 
 def _consent(
     recreate: list[str] | None, replace_host: list[str] | None, prune: bool, adopt: bool,
-    force: bool, yes: bool, messages: str | None, discard: list[str] | None,
+    force: bool, yes: bool, messages: Literal["send", "accept"] | None,
+    discard: list[str] | None,
 ) -> Consent:  # fmt: skip
-    choice: Literal["send", "accept"] | None
-    match messages:
-        case None | "send" | "accept":
-            choice = messages
-        case _:
-            raise UsageError(f"--messages {messages!r}", hint="--messages send|accept")
     return Consent(
         recreate=frozenset(recreate or ()), replace_host=frozenset(replace_host or ()),
         prune=prune, adopt=adopt, force=force, everything=yes,
-        messages=choice or ("send" if yes else None), discard_work=frozenset(discard or ()),
+        messages=messages or ("send" if yes else None), discard_work=frozenset(discard or ()),
     )  # fmt: skip
 
 
@@ -147,7 +158,10 @@ def plan(
 @changing
 def down(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[TEAM] [NAME]...", help="Without -f: a team.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[TEAM] [NAME]...", help="Without -f: a team.", autocompletion=team_names
+        ),
     ] = None,
     file: Files = None, var: Vars = None, vars_file: VarsFile = None, force: Force = False,
     discard_work: Discard = None, yes: Yes = False, *, manner: Manner,

@@ -11,12 +11,12 @@ import typer
 
 from mng.agents import remote
 from mng.cli.common import check_text, make_run, read_text, variables
-from mng.cli.complete import kind_names
+from mng.cli.complete import agent_names, kind_names
 from mng.cli.declarative import Discard, Force, ending
 from mng.cli.drive import drive
 from mng.cli.live import pick_agents, pick_any, seconds, the_world
 from mng.cli.manner import Manner, changing
-from mng.cli.options import ReadyTimeout
+from mng.cli.options import ReadyTimeout, Things
 from mng.cli.table import short
 from mng.engine.fleet import Fleet
 from mng.errors import AgentError, IsHeld, NotFound, UsageError
@@ -140,7 +140,9 @@ def _env(given: list[str] | None) -> Env:
 
 @changing
 def message(
-    words: Annotated[list[str], typer.Argument(metavar="AGENT... [TEXT | -]")],
+    words: Annotated[
+        list[str], typer.Argument(metavar="AGENT... [TEXT | -]", autocompletion=agent_names)
+    ],
     file: Annotated[
         str | None, typer.Option("-F", "--message-file", metavar="FILE", help="The text's file.")
     ] = None,
@@ -184,7 +186,7 @@ def _check_unused(fleet: Fleet, world: World, agents: list[AgentName], key: str,
 
 @changing
 def destroy(
-    names: Annotated[list[str], typer.Argument(metavar="AGENT|HOST...")],
+    names: Things,
     force: Force = False, discard_work: Discard = None, *, manner: Manner,
 ) -> None:  # fmt: skip
     """End agents. A host goes with its last agent, after its work is saved."""
@@ -211,7 +213,7 @@ def _stop_or_start(names: list[str], manner: Manner, *, stop: bool) -> None:
 
 @changing
 def stop(
-    names: Annotated[list[str], typer.Argument(metavar="AGENT|HOST...")],
+    names: Things,
     *, manner: Manner,
 ) -> None:  # fmt: skip
     """End agents, and keep their files and their conversation."""
@@ -220,7 +222,7 @@ def stop(
 
 @changing
 def start(
-    names: Annotated[list[str], typer.Argument(metavar="AGENT|HOST...")],
+    names: Things,
     *, manner: Manner,
 ) -> None:  # fmt: skip
     """Resume agents that were stopped or have ended."""

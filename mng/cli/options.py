@@ -72,3 +72,5 @@ Verbose = Annotated[
 Agent = Annotated[str, typer.Argument(metavar="AGENT", autocompletion=agent_names)]
 Agents = Annotated[list[str], typer.Argument(metavar="AGENT...", autocompletion=agent_names)]
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", autocompletion=any_names)]
+Thing = Annotated[str, typer.Argument(metavar="AGENT|HOST", autocompletion=any_names)]
+Things = Annotated[list[str], typer.Argument(metavar="AGENT|HOST...", autocompletion=any_names)]

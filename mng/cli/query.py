@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from mng.cli.complete import any_names
 from mng.cli.live import pick_any, providers
 from mng.cli.options import TABLES, NoColor, Output, OutputAs
 from mng.cli.table import Paint, ago, columns, short
@@ -28,7 +29,9 @@ _UNWELL = {AgentState.BLOCKED, AgentState.FAILED, AgentState.UNKNOWN, AgentState
 
 
 def list_(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[AGENT|HOST]...")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[AGENT|HOST]...", autocompletion=any_names)
+    ] = None,
     output: OutputAs = Output.TABLE,
     no_color: NoColor = False,
 ) -> None:

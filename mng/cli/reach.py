@@ -11,10 +11,10 @@ import typer
 from mng.agents import remote
 from mng.agents.sight import glance
 from mng.cli.live import check_reachable, pick_agents, pick_any, seconds, the_world
-from mng.cli.options import TABLES, Agent, Agents, Output, OutputAs, Timeout
+from mng.cli.options import TABLES, Agent, Agents, Output, OutputAs, Thing, Timeout
 from mng.cli.table import ago, columns, short
 from mng.engine.fleet import Fleet
-from mng.engine.follow import follow, wait_for
+from mng.engine.follow import Goal, follow, wait_for
 from mng.errors import AgentError, CannotRun, HostError, TimedOut, UsageError
 from mng.hosts.process import joined
 from mng.model.name import AgentName, HostName
@@ -46,7 +46,7 @@ def connect(agent: Agent) -> None:
 
 
 def exec_(
-    name: Annotated[str, typer.Argument(metavar="AGENT|HOST")],
+    name: Thing,
     words: ExecArguments,
     timeout: Timeout = None,
 ) -> None:
@@ -130,9 +130,7 @@ def logs(
 
 def wait(
     agents: Agents,
-    for_: Annotated[
-        str, typer.Option("--for", metavar="ready|idle|done|blocked|delivered", help="Until when.")
-    ] = "idle",
+    for_: Annotated[Goal, typer.Option("--for", help="Until when.")] = "idle",
     any_: Annotated[bool, typer.Option("--any", help="The first one is enough.")] = False,
     timeout: Timeout = None,
 ) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from mng.agents import remote
 from mng.engine.fleet import Fleet
 from mng.engine.threads import at_once
 from mng.engine.watch import Watch
-from mng.errors import AgentError, MngError, TimedOut, UsageError
+from mng.errors import AgentError, MngError, TimedOut
 from mng.model.name import AgentName
 from mng.model.world import AgentState, LiveAgent, SentState
 
@@ -19,7 +20,9 @@ _LINES = 5000
 
 Condition = Callable[[LiveAgent], bool]
 
-CONDITIONS: dict[str, Condition] = {
+Goal = Literal["ready", "idle", "done", "blocked", "delivered"]
+
+CONDITIONS: dict[Goal, Condition] = {
     "ready": lambda agent: agent.state not in (AgentState.STARTING, AgentState.UNKNOWN),
     "idle": lambda agent: agent.state is AgentState.WAITING or not agent.alive,
     "done": lambda agent: not agent.alive,
@@ -31,15 +34,13 @@ CONDITIONS: dict[str, Condition] = {
 
 
 def wait_for(
-    fleet: Fleet, names: Sequence[AgentName], condition: str, *, any_one: bool,
+    fleet: Fleet, names: Sequence[AgentName], condition: Goal, *, any_one: bool,
     timeout: float | None,
 ) -> list[LiveAgent]:  # fmt: skip
     """The agents that meet the condition: all, or the first. timeout: seconds.
 
     Raises TimedOut, and AgentError for one that has failed and so never will.
     """
-    if condition not in CONDITIONS:
-        raise UsageError(f"--for {condition!r}", hint=f"one of {', '.join(CONDITIONS)}")
     met, enough = CONDITIONS[condition], threading.Event()
     watches = {
         host: Watch(fleet.host(host), fleet.machine(host), enough)
