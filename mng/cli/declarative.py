@@ -32,6 +32,7 @@ from mng.model.name import AgentName, HostName, parse_address
 from mng.model.spec import Desired, Owner
 from mng.model.world import LiveAgent, LiveHost, World
 from mng.reconcile import intent
+from mng.reconcile.builder import count
 
 Recreate = Annotated[
     list[str] | None,
@@ -226,7 +227,8 @@ def validate(file: Files = None, var: Vars = None, vars_file: VarsFile = None) -
     """Check a file; every fault is shown."""
     loaded = load_files(file, var, vars_file)
     desired = loaded.desired
-    print(f"{desired.file}: {len(desired.hosts)} hosts, {len(desired.agents)} agents, no fault")
+    hosts, agents = count(len(desired.hosts), "host"), count(len(desired.agents), "agent")
+    print(f"{desired.file}: {hosts}, {agents}, no fault")
 
 
 def config(

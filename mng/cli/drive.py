@@ -17,7 +17,7 @@ from mng.cli.view import PlainView, View
 from mng.engine.run import Run
 from mng.model.action import AwaitAgent, Consent, Held, Plan, SendMessage, Step
 from mng.model.event import Converged, Event, Finished, Observed, Outcome, Planned, Result
-from mng.reconcile.builder import thing_of
+from mng.reconcile.builder import count, thing_of
 
 
 class Tally:
@@ -170,7 +170,8 @@ def _say_left(run: Run, consent: Consent) -> None:
         left = sum(1 for _ in run.plan(consent).changes)
     except Exception:
         left = -1
-    what = f"{left} changes are left" if left > 0 else "nothing is left" if left == 0 else ""
+    what = f"{count(left, 'change')} {'is' if left == 1 else 'are'} left" if left > 0 else ""
+    what = what or ("nothing is left" if left == 0 else "")
     print(
         f"mng: interrupted; {what or 'what was begun is finished'}; run it again", file=sys.stderr
     )

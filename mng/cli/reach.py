@@ -158,7 +158,7 @@ def messages(agent: Agent, output: OutputAs = Output.TABLE) -> None:
         return
     cells = [
         [str(n), str(row["state"]), ago(int(str(row["at"]))), str(row["from"]), str(row["id"]),
-         short(str(row["text"]))]
+         short(str(row["text"])) or "(not typed, but recorded)"]
         for n, row in enumerate(rows, 1)
     ]  # fmt: skip
     print("\n".join(columns([["#", "STATE", "AGE", "FROM", "ID", "TEXT"], *cells])))

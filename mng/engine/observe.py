@@ -14,6 +14,7 @@ from mng.errors import HostGone, MngError
 from mng.hosts.provider import Foreign
 from mng.model.name import AgentName, HostName
 from mng.model.world import AgentState, HostState, LiveAgent, LiveHost, World
+from mng.reconcile.builder import count
 
 
 @dataclass(slots=True)
@@ -114,8 +115,8 @@ def with_unsaved(fleet: Fleet, world: World, hosts: Collection[HostName]) -> Wor
             state = summary(fleet.machine(name))
         except MngError as error:
             return name, f"unsaved work unknown: {error}"
-        parts = [f"{state.dirty} uncommitted files"] if state.dirty else []
-        parts += [f"{state.ahead} new commits"] if state.ahead else []
+        parts = [count(state.dirty, "uncommitted file")] if state.dirty else []
+        parts += [count(state.ahead, "new commit")] if state.ahead else []
         return name, " and ".join(parts) + (", saved first" if parts else "")
 
     known = [name for name in hosts if name in world.hosts and name not in world.unreachable]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
+import shlex
 import time
 from collections.abc import Callable
 from typing import assert_never
@@ -13,7 +14,7 @@ from mng.agents.kind import find_kind
 from mng.agents.sight import live_agents, look
 from mng.engine.context import Context
 from mng.engine.talk import await_agent, send
-from mng.errors import AgentError, HostError, MngError, SaveFailed
+from mng.errors import AgentError, HostError, MngError, SaveFailed, SetupFailed
 from mng.hosts.local import record_text
 from mng.model.action import (
     Action,
@@ -34,6 +35,7 @@ from mng.model.event import Outcome, Result
 from mng.model.name import AgentName, HostName
 from mng.model.spec import HostSpec, Owner
 from mng.model.world import HostState, LiveHost
+from mng.reconcile.builder import count
 from mng.work.inward import bring_in
 from mng.work.save import Saved, changed_since, save
 from mng.work.setup import run_setup
@@ -106,7 +108,12 @@ def _create_host(action: CreateHost, context: Context, say: Say) -> Outcome:
     if action.spec.setup:
         env = {key: value for key, value in action.spec.env.items() if isinstance(value, str)}
         env |= remote.resolve(action.spec.env, context.environ)
-        run_setup(machine, action.spec.setup, env, say=say)
+        try:
+            run_setup(machine, action.spec.setup, env, say=say)
+        except SetupFailed as error:
+            log = shlex.join(["cat", f"{machine.home}/setup.log"])
+            hint = f"mng exec {action.name} {shlex.quote(log)}"
+            raise SetupFailed(str(error), hint=hint) from error
     context.fleet.add(dataclasses.replace(host, state=HostState.RUNNING, unfinished=""))
     return Outcome()
 
@@ -192,7 +199,8 @@ def _seal(action: DestroyHost, context: Context, token: str) -> None:
 def _saved_words(saved: Saved) -> str:
     if not saved.refs and not saved.dirty:
         return saved.place
-    return f"{saved.commits} commits and {saved.dirty} files saved to {saved.place}"
+    what = f"{count(saved.commits, 'commit')} and {count(saved.dirty, 'file')}"
+    return f"{what} saved to {saved.place}"
 
 
 def _start(action: StartAgent, context: Context) -> Outcome:

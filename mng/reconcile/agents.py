@@ -214,7 +214,7 @@ def _why_restart(builder: Builder, live: LiveAgent, wanted: WantedAgent) -> str:
     asked = live.name.name in builder.consent.recreate or "*" in builder.consent.recreate
     match live.state:
         case AgentState.STOPPED:
-            return live.reason or "stopped"
+            return f"stopped {live.reason}".strip()
         case AgentState.FAILED if policy != "never" or asked:
             return live.reason
         case AgentState.DONE if policy == "always" or asked:
@@ -284,7 +284,8 @@ def _plan_messages(
         send = SendMessage(name, message, incarnation, wait=wait)  # type: ignore[arg-type]
         previous = _talk(builder, name, send, _quote(message, place), previous)
     if verdict.record and incarnation:
-        words = f"{count(len(verdict.record), 'message')} recorded as delivered"
+        quotes = ", ".join(_quote(message, place) for message in verdict.record)
+        words = f"{quotes} recorded as delivered"
         builder.add(RecordMessages(name, incarnation, verdict.record), words, [previous])
     for message, why in verdict.held:
         flag = "--messages send | --messages accept"

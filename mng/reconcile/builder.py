@@ -101,8 +101,8 @@ class Builder:
         return Plan(
             tuple(self.rows),
             team=self.desired.owner.team,
-            hosts=len(self.desired.hosts),
-            agents=len(self.desired.agents),
+            hosts=sum(map(self.scope.has_host, self.desired.hosts)),
+            agents=sum(map(self.scope.has_agent, self.desired.agents)),
         )
 
 

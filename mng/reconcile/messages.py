@@ -84,7 +84,7 @@ def _why_held(
         return ""
     last = place.get(said[-1].key)
     if last is None:
-        return "the message said before it was edited or removed"
+        return "new, but the last one said was edited or removed"
     if any(place[message.key] < last for message in undelivered):
         return "edited, or inserted before what was said"
     return ""

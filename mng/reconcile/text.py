@@ -98,7 +98,7 @@ def plan_text(plan: Plan, seconds: float | None = None) -> str:
     """The plan as `mng plan` prints it."""
     when = "" if seconds is None else f" · observed in {seconds:.1f}s"
     head = f"{plan.team} · " if plan.team != "-" else ""
-    lines = [f"{head}{count(plan.hosts, 'host')}, {count(plan.agents, 'agent')}{when}"]
+    lines = [f"{head}{_about(plan)}{when}"]
     lines += table(plan_rows(plan))
     return "\n".join([*lines, summary(plan)])
 
@@ -106,6 +106,17 @@ def plan_text(plan: Plan, seconds: float | None = None) -> str:
 def names_of(plan: Plan) -> list[str]:
     """What the rows are about, each once."""
     return list(dict.fromkeys(subject.split()[-1] for _, subject, _, _ in plan_rows(plan)))
+
+
+def _about(plan: Plan) -> str:
+    """`1 host, 2 agents`: those that are wanted, or, where none is, those that end."""
+    hosts, agents, word = plan.hosts, plan.agents, ""
+    if not hosts and not agents:
+        ends = {subject for mark, subject, _, _ in plan_rows(plan) if mark == "-"}
+        hosts, word = sum(subject.startswith("host") for subject in ends), "to end: "
+        agents = len(ends) - hosts
+    parts = [count(n, noun) for n, noun in ((hosts, "host"), (agents, "agent")) if n]
+    return word + ", ".join(parts) if parts else "nothing"
 
 
 def rows_text(plan: Plan) -> str:

@@ -9,7 +9,6 @@ import pytest
 from mng.model.action import Consent, DestroyHost, Plan, Scope, SendMessage, StartAgent
 from mng.model.spec import Desired, Owner, Secret
 from mng.reconcile.plan import build_plan
-from mng.reconcile.text import plan_text
 from tests.pure.worlds import (
     FILE,
     a_world,
@@ -23,28 +22,6 @@ from tests.pure.worlds import (
     want_host,
     wants,
 )
-
-
-def test_the_plan_reads_as_the_contract_shows_it() -> None:
-    """A head, a row a line in columns, the counts."""
-    served = agent("server", command="flask run", type="command")
-    desired = wants(
-        want_host("new.modal", at="auth.yaml:4"),
-        want("impl-agent@new.modal", says=["Implement JWT auth."], at="auth.yaml:12"),
-        want("server", type="command", command="uvicorn app.main:app"),
-    )
-    plan = planned(desired, a_world(served, agent("old", state="DONE")))
-
-    assert plan_text(plan, 0.2).splitlines() == [
-        "auth · 2 hosts, 2 agents · observed in 0.2s",
-        "  + host  new.modal        not found                                    auth.yaml:4",
-        "  ! agent server@h         command: flask run -> uvicorn app.main:app   "
-        "held: ends the running process (--recreate server)",
-        "  + agent impl-agent@new   not found                                    auth.yaml:12",
-        '  > agent impl-agent@new   message 1 "Implement JWT auth."              auth.yaml:1',
-        "  - agent old@h            not in auth.yaml                             held (--prune)",
-        "Plan: 2 to create, 1 message; 2 held",
-    ]
 
 
 @pytest.mark.parametrize(

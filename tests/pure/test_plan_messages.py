@@ -69,7 +69,7 @@ def test_an_edited_message_is_held() -> None:
     world = a_world(agent("a", sent=["A", "B"]))
 
     assert rows(wants(want("a", says=["A", "B, better"])), world) == [
-        f'> agent a@h message 2 "B, better" the message said before it was edited or removed {HELD}'
+        f'> agent a@h message 2 "B, better" new, but the last one said was edited or removed {HELD}'
     ]
 
 
@@ -97,7 +97,7 @@ def test_a_message_that_is_held_holds_no_other_agent() -> None:
     desired = wants(want("a", says=["A!"]), want("b", says=["A", "B"]))
 
     assert rows(desired, world) == [
-        f'> agent a@h message 1 "A!" the message said before it was edited or removed {HELD}',
+        f'> agent a@h message 1 "A!" new, but the last one said was edited or removed {HELD}',
         '> agent b@h message 2 "B" auth.yaml:2',
     ]
     assert planned(desired, world).exit_status == 3
@@ -108,7 +108,7 @@ def test_a_message_behind_an_edited_one_is_held_with_it() -> None:
     world = a_world(agent("a", sent=["A"]))
 
     assert rows(wants(want("a", says=["A!", "B"])), world) == [
-        f'> agent a@h message {n} "{text}" the message said before it was edited or removed {HELD}'
+        f'> agent a@h message {n} "{text}" new, but the last one said was edited or removed {HELD}'
         for n, text in ((1, "A!"), (2, "B"))
     ]
 
@@ -127,7 +127,7 @@ def test_messages_accept_records_what_is_held_and_sends_nothing() -> None:
     desired = wants(want("a", says=["A!", "B"]))
 
     assert rows(desired, world, messages="accept") == [
-        "~ agent a@h 1 message recorded as delivered"
+        '~ agent a@h message 1 "A!" recorded as delivered'
     ]
 
 
@@ -215,14 +215,14 @@ def test_an_edited_message_of_one_that_is_done_is_settled_like_any_other() -> No
     desired = wants(want("a", says=["A!"]))
 
     assert rows(desired, world) == [
-        f'> agent a@h message 1 "A!" the message said before it was edited or removed {HELD}'
+        f'> agent a@h message 1 "A!" new, but the last one said was edited or removed {HELD}'
     ]
     assert rows(desired, world, messages="send") == [
         "+ agent a@h resumed for a new message",
         '> agent a@h message 1 "A!" auth.yaml:1',
     ]
     assert rows(desired, world, messages="accept") == [
-        "~ agent a@h 1 message recorded as delivered"
+        '~ agent a@h message 1 "A!" recorded as delivered'
     ]
 
 
@@ -232,7 +232,7 @@ def test_accepting_works_without_a_process() -> None:
     desired = wants(want("a", says=["A!"]))
 
     assert rows(desired, world, messages="accept") == [
-        "~ agent a@h 1 message recorded as delivered"
+        '~ agent a@h message 1 "A!" recorded as delivered'
     ]
 
 
@@ -340,7 +340,7 @@ def test_an_uncertain_message_is_sent_when_the_user_says_so() -> None:
         '> agent a@h message 2 "B" auth.yaml:2'
     ]
     assert rows(wants(want("a", says=["A", "B"])), world, messages="accept") == [
-        "~ agent a@h 1 message recorded as delivered"
+        '~ agent a@h message 2 "B" recorded as delivered'
     ]
 
 

@@ -31,9 +31,9 @@ def test_what_runs_is_left_running(state: str, policy: str) -> None:
         ("FAILED", "never", "= agent a@h ended with 1; restart: never"),
         ("FAILED", "on-failure", "+ agent a@h ended with 1"),
         ("FAILED", "always", "+ agent a@h ended with 1"),
-        ("STOPPED", "never", "+ agent a@h by mng stop"),
-        ("STOPPED", "on-failure", "+ agent a@h by mng stop"),
-        ("STOPPED", "always", "+ agent a@h by mng stop"),
+        ("STOPPED", "never", "+ agent a@h stopped by mng stop"),
+        ("STOPPED", "on-failure", "+ agent a@h stopped by mng stop"),
+        ("STOPPED", "always", "+ agent a@h stopped by mng stop"),
     ],
 )
 def test_what_has_ended_starts_again_by_its_policy(state: str, policy: str, row: str) -> None:
@@ -287,9 +287,9 @@ def test_stop_leaves_what_has_ended(state: str) -> None:
 @pytest.mark.parametrize("resumes", [True, False])
 def test_start_starts_what_has_ended_and_types_nothing(state: str, resumes: bool) -> None:
     """The texts of old messages are not known here, and an empty one is never typed."""
-    reason = {"DONE": "ended with 0", "FAILED": "ended with 1", "STOPPED": "by mng stop"}[state]
+    reason = {"DONE": "ended with 0", "FAILED": "ended with 1", "STOPPED": "stopped by mng stop"}
 
-    assert stopping(False, state, resumes=resumes) == f"+ agent a@h {reason}"
+    assert stopping(False, state, resumes=resumes) == f"+ agent a@h {reason[state]}"
 
 
 @pytest.mark.parametrize("state", ALIVE)

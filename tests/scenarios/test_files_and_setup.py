@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -76,6 +77,28 @@ def test_a_faulty_file_leaves_what_is_up(stage: Stage) -> None:
 
     assert stage.up(faulty(stage)).status == 2
     assert stage.pid("ada") == pid
+
+
+def test_a_setup_that_fails_names_the_command_that_shows_its_output(stage: Stage) -> None:
+    """The hint can be typed as it stands."""
+    setup = "for n in 1 2 3; do echo line $n; done; exit 3"
+    file = stage.team({"ada": demo()}, host={"source": str(stage.repo), "setup": setup})
+
+    done = stage.up(file)
+    hint = next(line for line in done.err.splitlines() if "try: mng exec" in line)
+    said = stage.must(*shlex.split(hint)[2:]).out
+    assert (done.status, said) == (1, "line 1\nline 2\nline 3\n")
+
+
+def test_one_is_no_plural(stage: Stage) -> None:
+    """`1 commits` is told by no command."""
+    file = stage.raised({"ada": demo()})
+    stage.must("exec", "ada", "echo x >x.txt && git add x.txt && git commit -qm x && echo y >y.txt")
+
+    said = stage.must("validate", "-f", file).all + stage.must("down", "-f", file).all
+    assert ": 1 host, 1 agent, no fault\n" in said
+    assert "to end: 1 host, 1 agent" in said
+    assert "1 commit and 1 file saved to" in said
 
 
 def test_validate_says_that_there_is_no_fault(stage: Stage) -> None:

@@ -62,6 +62,16 @@ def test_accepting_a_held_message_settles_it_for_good(stage: Stage) -> None:
     assert stage.mng("plan", "-f", file, "--check").status == 0
 
 
+def test_the_ledger_says_that_an_accepted_message_was_not_typed(stage: Stage) -> None:
+    """Its text was never sent to the host, so it can't be shown from there."""
+    stage.raised({"ada": demo("A")})
+    stage.must("up", "-f", edited(stage, "A2"), "--messages", "accept")
+
+    last = stage.must("messages", "ada").out.splitlines()[-1]
+    assert "recorded" in last
+    assert last.endswith("(not typed, but recorded)")
+
+
 def test_an_accepted_edit_may_be_followed_by_new_messages(stage: Stage) -> None:
     """Settled is settled: the log goes on from there."""
     stage.raised({"ada": demo("A", "B")})
