@@ -21,9 +21,7 @@ def any_names(incomplete: str) -> list[str]:
 def team_names(incomplete: str) -> list[str]:
     """Teams, and what is theirs."""
     world = _live()
-    owners = [host.owner for host in world.hosts.values()]
-    owners += [agent.owner for agent in world.agents.values()]
-    teams = [owner.team for owner in owners if not owner.adhoc]
+    teams = [team for team, owner in world.owners.items() if not owner.adhoc]
     return _fitting(incomplete, [*teams, *_agents(world), *map(str, world.hosts)])
 
 

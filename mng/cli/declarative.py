@@ -30,28 +30,20 @@ from mng.errors import NotFound, UsageError
 from mng.model.action import Consent, Scope
 from mng.model.name import AgentName, HostName, parse_address
 from mng.model.spec import Desired, Owner
-from mng.model.world import LiveAgent, LiveHost, World
+from mng.model.world import World
 from mng.reconcile import intent
 from mng.reconcile.builder import count
 
 Recreate = Annotated[
     list[str] | None,
-    typer.Option(
-        "--recreate",
-        metavar="[NAME]",
-        autocompletion=agent_names,
-        help="Start changed agents anew; alone: all.",
-    ),
-]
+    typer.Option("--recreate", metavar="[NAME]", autocompletion=agent_names,
+                 help="Start changed agents anew; alone: all."),
+]  # fmt: skip
 ReplaceHost = Annotated[
     list[str] | None,
-    typer.Option(
-        "--replace-host",
-        metavar="NAME",
-        autocompletion=host_names,
-        help="Save, destroy and make a host anew.",
-    ),
-]
+    typer.Option("--replace-host", metavar="NAME", autocompletion=host_names,
+                 help="Save, destroy and make a host anew."),
+]  # fmt: skip
 Prune = Annotated[bool, typer.Option("--prune", help="Destroy what the file has no more.")]
 Adopt = Annotated[bool, typer.Option("--adopt", help="Take over what was made by hand.")]
 Force = Annotated[bool, typer.Option("--force", help="Also what is protected.")]
@@ -60,13 +52,9 @@ Yes = Annotated[
 ]
 Discard = Annotated[
     list[str] | None,
-    typer.Option(
-        "--discard-work",
-        metavar="HOST",
-        autocompletion=host_names,
-        help="Destroy even if its work can't be saved.",
-    ),
-]
+    typer.Option("--discard-work", metavar="HOST", autocompletion=host_names,
+                 help="Destroy even if its work can't be saved."),
+]  # fmt: skip
 Messages = Annotated[
     Literal["send", "accept"] | None,
     typer.Option("--messages", help="Settle the messages that are held."),
@@ -201,7 +189,7 @@ def _whose(
     """The team that is meant, the names that are left, and the hosts that the file names."""
     from mng.config.load import discover
 
-    owners = {thing.owner.team: thing.owner for thing in _things(world) if not thing.owner.adhoc}
+    owners = {team: owner for team, owner in world.owners.items() if not owner.adhoc}
     if not file and names and names[0] in owners:
         return owners[names[0]], names[1:], []
     if file or discover(Path.cwd()):
@@ -213,10 +201,6 @@ def _whose(
     if names:
         raise NotFound(f"no team named {names[0]!r}", hint=f"the teams: {_list(owners)}")
     raise UsageError("which team?", hint=f"mng down TEAM; the teams: {_list(owners)}")
-
-
-def _things(world: World) -> list[LiveHost | LiveAgent]:
-    return [*world.hosts.values(), *world.agents.values()]
 
 
 def _list(owners: dict[str, Owner]) -> str:
@@ -279,7 +263,7 @@ def export(
     from mng.cli.export import export_text
 
     fleet, world = the_world()
-    teams = sorted({thing.owner.team for thing in _things(world)})
+    teams = sorted(world.owners)
     if team is None and len(teams) == 1:
         team = teams[0]
     if team is None or team not in teams:
