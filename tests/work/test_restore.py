@@ -45,7 +45,7 @@ def what_git_says(work: Path) -> list[object]:
     return [
         status(work), run(work, "git", "write-tree"), run(work, "git", "symbolic-ref", "HEAD"),
         refs_of(work, "refs/heads", "refs/tags", "refs/notes"),
-        run(work, "git", "log", "-g", "--format=%H %s", "refs/stash"),
+        run(work, "git", "stash", "list", "--format=%H %s"),
     ]  # fmt: skip
 
 
