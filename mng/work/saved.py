@@ -15,6 +15,10 @@ from typing import Any
 from mng.errors import HostError, NotFound, UsageError
 from mng.work import git
 
+_STATES = frozenset(
+    ["HEAD", "index", "work-tree", "as-is", "kept", "lfs", "git-dirs", "stash", "log", "worktrees"]
+)
+
 SAVED = "refs/mng/saved/"
 STAMP = "%Y%m%dT%H%M%SZ"
 
@@ -50,7 +54,7 @@ class SavedWork:
 def is_state(name: str) -> bool:
     """A saved id that is no ref of the host's, but a state of its tree, its index or its logs."""
     kind = name.partition("/")[0]
-    return kind in ("HEAD", "index", "work-tree", "kept", "git-dirs", "stash", "log", "worktrees")
+    return kind in _STATES
 
 
 def find_saved(repository: Path | None, archive: Path | None) -> list[SavedWork]:

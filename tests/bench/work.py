@@ -64,7 +64,9 @@ def work(bench: Bench) -> None:
     bench.row("mng pull, nothing new", [*MNG, "pull", "h"])
 
     def commit(where: str) -> None:
-        text = "date +%N >d0/file-0.txt; git -c user.name=b -c user.email=b@mng.invalid commit -qam more"
+        _git(Path(where), "config", "user.name", "bench")
+        _git(Path(where), "config", "user.email", "bench@mng.invalid")
+        text = "date +%N >d0/file-0.txt; git commit -qam more"
         subprocess.run(["sh", "-c", text], cwd=where, env=bench.env, check=True)
 
     on_host = str(bench.root / "home" / "hosts" / "h" / "work")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -203,3 +204,51 @@ def test_an_archive_of_files_says_how_it_is_opened(desk: Desk) -> None:
     with pytest.raises(UsageError, match="archive of files") as caught:
         restored(desk, desk.source)
     assert f"tar -xzf {found.place}" in str(caught.value.hint)
+
+
+CONVERTED = {
+    "line ends by attribute": ("", "* text=auto eol=crlf"),
+    "line ends by setting": ("[core]\n autocrlf = input\n", "*.x -diff"),
+    "a filter": (
+        '[filter "strip"]\n clean = grep -v output\n smudge = cat\n',
+        "*.txt filter=strip",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", CONVERTED)
+def test_files_that_git_converts_are_saved_as_they_lie(desk: Desk, how: str) -> None:
+    """Mixed line ends, what a clean filter leaves out: committed or not, byte for byte."""
+    config, attributes = CONVERTED[how]
+    with open(os.environ["GIT_CONFIG_GLOBAL"], "a") as file:
+        file.write(config)
+    (desk.work / ".gitattributes").write_text(attributes + "\n")
+    texts = {
+        "committed.txt": "a\nb\noutput 1\n".encode("utf-16-le"),
+        "changed.txt": b"a\r\nb\noutput\n",
+        'new \n".txt': b"\r\n\n\r\noutput",
+    }
+    for name in ("committed.txt", "changed.txt"):
+        (desk.work / name).write_bytes(texts["committed.txt"])
+    sh(desk.work, "git add -A; git commit -qm one")
+    for name, text in texts.items():
+        (desk.work / name).write_bytes(text)
+    sh(desk.work, "git status >/dev/null")
+    desk.save()
+
+    again = work_of(restored(desk, desk.source))
+
+    assert {name: (again / name).read_bytes() for name in texts} == texts
+    assert status(again) == status(desk.work)
+
+
+def test_what_git_lfs_keeps_is_saved(desk: Desk) -> None:
+    """A commit names large files by their digest; their bytes lie beside git's objects."""
+    kept = desk.work / ".git/lfs/objects/ab/cd/abcd"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"large\r\n\0")
+    desk.save()
+
+    again = work_of(restored(desk, desk.source))
+
+    assert (again / ".git/lfs/objects/ab/cd/abcd").read_bytes() == b"large\r\n\0"

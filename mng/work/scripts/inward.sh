@@ -105,6 +105,13 @@ restore() { # what was saved: the work tree, what git ignores, nested repositori
     for tree in "${tree:-$base}" "$(saved kept)"; do
         [ -z "$tree" ] || lay_out "$tree"
     done
+    tree=$(saved as-is)
+    [ -z "$tree" ] || exactly "$tree" .
+    tree=$(saved lfs)
+    if [ -n "$tree" ]; then
+        mkdir -p .git/lfs/objects
+        exactly "$tree" .git/lfs/objects
+    fi
     tree=$(saved git-dirs)
     [ -z "$tree" ] || restore_nested "$tree"
     tree=$(saved index)
@@ -119,15 +126,22 @@ restore() { # what was saved: the work tree, what git ignores, nested repositori
         done
 }
 
+exactly() ( # TREE DIRECTORY    its files, byte for byte
+    objects=$PWD/.git/objects
+    rm -rf "$tmp/plain.git"
+    git -C "$tmp" init -q --bare --template= plain.git
+    mkdir -p "$tmp/plain.git/info" "$tmp/plain.git/objects/info"
+    as_it_is >"$tmp/plain.git/info/attributes"
+    echo "$objects" >"$tmp/plain.git/objects/info/alternates"
+    cd "$2"
+    export GIT_DIR="$tmp/plain.git" GIT_WORK_TREE=.
+    git read-tree "$1"
+    git checkout-index -q -a -f
+)
+
 restore_nested() { # TREE    git directories, each as PATH.git
     mkdir "$tmp/dirs"
-    # From there, so that no attributes of the work tree change them.
-    (
-        export GIT_DIR="$PWD/.git" GIT_WORK_TREE="$tmp/dirs" GIT_INDEX_FILE="$tmp/dirs-index"
-        cd "$tmp/dirs"
-        git read-tree "$1"
-        git -c core.autocrlf=false checkout-index -q -a
-    )
+    exactly "$1" "$tmp/dirs"
     (cd "$tmp/dirs" && find . -type d -name '*.git' | sort) >"$tmp/dirs-found"
     while IFS= read -r found; do
         [ -f "$tmp/dirs/$found/HEAD" ] || continue
