@@ -13,6 +13,7 @@ from mng.cli.live import providers
 from mng.engine.run import Run
 from mng.errors import NotFound, UsageError
 from mng.hosts.local import mng_home
+from mng.hosts.provider import PROVIDERS
 from mng.model.action import Scope
 from mng.model.name import HostName
 from mng.reconcile.intent import Intent
@@ -44,7 +45,7 @@ def load_files(
             raise UsageError("no mng.yaml here or above", hint="mng init   or   -f FILE")
         paths = [found]
     known = {**_read_vars(vars_file), **variables(given)}
-    return load(paths, variables=known, known_types=KINDS)
+    return load(paths, variables=known, known_types=KINDS, known_providers=PROVIDERS)
 
 
 def _read_vars(path: Path | None) -> dict[str, str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -26,6 +27,7 @@ from mng.cli.options import (
     VarsFile,
     Verbose,
 )  # fmt: skip
+from mng.engine.run import Run
 from mng.errors import NotFound, UsageError
 from mng.model.action import Consent, Scope
 from mng.model.name import AgentName, HostName, parse_address
@@ -33,6 +35,9 @@ from mng.model.spec import Desired, Owner
 from mng.model.world import World
 from mng.reconcile import intent
 from mng.reconcile.builder import count
+
+if TYPE_CHECKING:
+    from mng.config.load import Loaded
 
 Recreate = Annotated[
     list[str] | None,
@@ -115,9 +120,49 @@ def up(
     consent = _consent(recreate, replace_host, prune, adopt, force, yes, messages, discard_work)
     manner = dataclasses.replace(manner, wait=wait)
     ready = seconds(ready_timeout, "--ready-timeout") or 0.0
-    desired = load_files(file, var, vars_file).desired
-    run = make_run(intent.up(desired), _scope(desired, names), desired.hosts, ready_timeout=ready)
+    loaded = load_files(file, var, vars_file)
+    run = _run_up(loaded, names, consent, ready)
     raise typer.Exit(drive(run, consent, manner))
+
+
+def _run_up(
+    loaded: Loaded, names: list[str] | None, consent: Consent, ready_timeout: float = 120.0
+) -> Run:
+    desired = loaded.desired
+    scope = _scope(desired, names)
+    run = make_run(intent.up(desired), scope, desired.hosts, ready_timeout=ready_timeout)
+    _check_team(loaded, run.world)
+    check_consent(consent, run.world, desired)
+    return run
+
+
+def _check_team(loaded: Loaded, world: World) -> None:
+    """A name that a team has from its file's place may be another file's, too: two directories can
+    be called the same. What is said in the file counts, wherever the file lies."""
+    owner = loaded.desired.owner
+    owners = [host.owner for host in world.hosts.values()]
+    owners += [agent.owner for agent in world.agents.values()]
+    live = next((one for one in owners if one.team == owner.team), owner)
+    if loaded.tree.get("name") or not os.path.exists(live.file) or not os.path.exists(owner.file):
+        return
+    if not os.path.samefile(live.file, owner.file):
+        raise UsageError(
+            f"a team named {owner.team!r} is up, from {live.file}",
+            hint=f"`name: ANOTHER` in this file   or   mng down -f {live.file}",
+        )
+
+
+def check_consent(consent: Consent, world: World, desired: Desired | None = None) -> None:
+    """Names that an option was given for must be names of something. Raises NotFound."""
+    wanted = desired or Desired()
+    hosts = {name.name for name in (*world.hosts, *world.unreachable, *wanted.hosts)}
+    agents = {name.name for name in (*world.agents, *wanted.agents)}
+    for option, names, known in (
+        ("--recreate", consent.recreate, agents), ("--replace-host", consent.replace_host, hosts),
+        ("--discard-work", consent.discard_work, hosts),
+    ):  # fmt: skip
+        if unknown := sorted(names - known - {"*"}):
+            raise NotFound(f"{option} {unknown[0]}: nothing has that name", hint="mng list")
 
 
 def plan(
@@ -133,8 +178,7 @@ def plan(
     from mng.reconcile.text import names_of, plan_text
 
     consent = _consent(recreate, replace_host, prune, adopt, force, yes, messages, None)
-    desired = load_files(file, var, vars_file).desired
-    run = make_run(intent.up(desired), _scope(desired, names), desired.hosts)
+    run = _run_up(load_files(file, var, vars_file), names, consent)
     made = run.plan(consent)
     if output in TABLES:
         print(plan_text(made, run.seconds))
@@ -166,6 +210,7 @@ def down(
         )
         scope, want = ending(mine, *pick_any(mine, rest), team=owner.team)
     consent = Consent(prune=True, force=force, discard_work=frozenset(discard_work or ()))
+    check_consent(consent, world)
     raise typer.Exit(drive(make_run(want, scope, hosts), consent, manner))
 
 
@@ -193,7 +238,9 @@ def _whose(
     if not file and names and names[0] in owners:
         return owners[names[0]], names[1:], []
     if file or discover(Path.cwd()):
-        desired = load_files(file, var, vars_file).desired
+        loaded = load_files(file, var, vars_file)
+        _check_team(loaded, world)
+        desired = loaded.desired
         return desired.owner, names, list(desired.hosts)
     here = [owner for owner in owners.values() if Path(owner.file).parent == Path.cwd()]
     if len(here) == 1:
@@ -243,12 +290,13 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite mng.yaml.")] = False,
 ) -> None:
     """Write a commented mng.yaml for this repository."""
+    from mng.config.resolve import team_name
     from mng.config.starter import starter
 
     path = Path("mng.yaml")
     try:
         with path.open("w" if force else "x") as out:
-            out.write(starter(Path.cwd().name))
+            out.write(starter(team_name(path)))
     except FileExistsError as error:
         raise UsageError("mng.yaml exists", hint="mng init --force") from error
     except OSError as error:

@@ -7,6 +7,7 @@ from typing import Any
 from mng.agents import remote
 from mng.cli.documents import yaml_text
 from mng.engine.fleet import Fleet
+from mng.errors import UsageError
 from mng.model.spec import Env, Secret
 from mng.model.world import LiveAgent, LiveHost, World
 
@@ -20,6 +21,9 @@ def export_text(fleet: Fleet, world: World, team: str) -> str:
     document["hosts"] = {host.name.name: _host(host) for host in hosts} | {
         name.name: {"provider": name.provider, "external": True} for name in sorted(lived_on)
     }
+    names = [agent.name.name for agent in agents]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"two agents are named {twice}, and a file can't say that")
     document["agents"] = {agent.name.name: _agent(fleet, world, agent) for agent in agents}
     return yaml_text(document)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ import typer
 from mng.agents import remote
 from mng.cli.common import check_text, make_run, read_text, variables
 from mng.cli.complete import agent_names, kind_names
-from mng.cli.declarative import Discard, Force, ending
+from mng.cli.declarative import Discard, Force, check_consent, ending
 from mng.cli.drive import drive
 from mng.cli.live import pick_agents, pick_any, seconds, the_world
 from mng.cli.manner import Manner, changing
@@ -33,6 +34,9 @@ from mng.model.spec import (
 )  # fmt: skip
 from mng.model.world import World
 from mng.reconcile import intent
+
+_VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")  # as in a file
+_ID = re.compile("[a-z0-9][a-z0-9-]{0,59}")
 
 
 @changing
@@ -129,6 +133,10 @@ def _env(given: list[str] | None) -> Env:
     """K=V items as they are; K alone is a secret, passed by name."""
     env: dict[str, str | Secret] = {}
     for item in given or ():
+        if not _VARIABLE.fullmatch(item.partition("=")[0]):
+            raise UsageError(
+                f"--env {item!r}: no variable has such a name", hint="--env NAME=VALUE"
+            )
         if "=" in item:
             env |= variables([item])
         elif item in os.environ:
@@ -156,8 +164,8 @@ def message(
         raise UsageError("no text", hint=f"mng message {words[0]} 'TEXT'   or   -F FILE   or   -")
     names, text = (words, read_text(file)) if file else (words[:-1], words[-1])
     text = check_text(read_text("-") if text == "-" and not file else text)
-    if id_ is not None and parse_address(id_).host:
-        raise UsageError(f"{id_!r} is not an id", hint="a-z, 0-9 and -")
+    if id_ is not None and not _ID.fullmatch(id_):
+        raise UsageError(f"{id_!r} is not an id", hint="a-z, 0-9 and -, at most 60")
     fleet, world = the_world()
     agents = pick_agents(world, list(dict.fromkeys(names)))
     if id_ is not None:
@@ -193,6 +201,7 @@ def destroy(
     _, world = the_world()
     scope, want = ending(world, *pick_any(world, names))
     consent = Consent(prune=True, force=force, discard_work=frozenset(discard_work or ()))
+    check_consent(consent, world)
     run = make_run(want, scope, [name.host for name in scope.agents or ()])
     raise typer.Exit(drive(run, consent, manner))
 

@@ -71,6 +71,11 @@ def main() -> None:
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     _register(sys.argv[1:])
     try:
+        os.getcwd()
+    except FileNotFoundError:
+        print("mng: the current directory is gone\n  try: cd", file=sys.stderr)
+        raise SystemExit(2) from None
+    try:
         app(args=_arguments(sys.argv[1:]), prog_name="mng")
     except InvalidFile as error:
         print(error.report or f"mng: {error}", file=sys.stderr)

@@ -30,7 +30,7 @@ class Known:
 def resolve(checked: Checked, known: Known, messages: Messages, first: Path) -> Desired:
     """Everything that the file wants, owned by its team. Faults are told, not raised."""
     document = checked.document
-    owner = Owner(document.name or _team_name(first), os.path.abspath(first))
+    owner = Owner(document.name or team_name(first), os.path.abspath(first))
     names = {name: HostName(host.provider, name) for name, host in document.hosts.items()}
     hosts = {
         names[name]: WantedHost(
@@ -56,7 +56,7 @@ def resolve(checked: Checked, known: Known, messages: Messages, first: Path) -> 
     return Desired(hosts, agents, owner, first.name)
 
 
-def _team_name(first: Path) -> str:
+def team_name(first: Path) -> str:
     """What the file is called; for mng.yaml, what its directory is called."""
     path = Path(os.path.abspath(first))
     words = path.parent.name if path.stem == "mng" else path.stem

@@ -7,7 +7,7 @@ _STARTER = """\
 name: {name}
 
 hosts:
-  here:
+  {host}:
     provider: local             # local | modal | ssh
     source: .                   # what the agents work on: a git repository or a folder
     # setup: pip install -r requirements.txt    # once per host, before any agent
@@ -24,12 +24,12 @@ hosts:
 
 agents:
   first:
-    host: here
+    host: {host}
     type: demo                  # answers what it is told; needs nothing installed
     message: Hello from the file.
 
   # lead:
-  #   host: here
+  #   host: {host}
   #   type: claude              # Claude Code
   #   args: [--model, opus]
   #   after: {{first: ready}}     # started | ready | idle | done
@@ -42,4 +42,5 @@ agents:
 
 def starter(name: str) -> str:
     """A short file to begin with, valid as it is. name: the team."""
-    return _STARTER.format(name=f'"{name}"' if name in ("true", "false", "null") else name)
+    quoted = f'"{name}"' if name in ("true", "false", "null") or name.isdigit() else name
+    return _STARTER.format(name=quoted, host=name[:35].rstrip("-") + "-host")
