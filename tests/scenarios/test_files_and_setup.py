@@ -153,7 +153,7 @@ def test_init_writes_a_file_that_comes_up(stage: Stage) -> None:
     stage.must("init")
     stage.must("up")
 
-    assert stage.told("first", host="here") == ["Hello from the file."]
+    assert stage.told("first", host="repo-host") == ["Hello from the file."]
 
 
 def test_init_overwrites_nothing(stage: Stage) -> None:
