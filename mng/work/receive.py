@@ -124,6 +124,8 @@ def _read(machine: Machine, done: Completed, fault_here: str) -> Report:
         raise MngError(fault_here)
     if done.status == 76:
         raise MngError(remote.complaint(done))
+    if done.status < 0 or 128 < done.status < 128 + 65:
+        raise MngError("its script was killed")  # that says nothing about the repository
     if done.status != 0:
         raise Broken(remote.complaint(done))
     report = read_report(done)
