@@ -59,7 +59,8 @@ def saved(source: Source = Path(), output: OutputAs = Output.TABLE) -> None:
 def _branches(one: SavedWork) -> str:
     """The one that was out first; the others by number."""
     names = [ref.removeprefix("heads/") for ref in one.refs if ref.startswith("heads/")]
-    first = one.branch or (names[0] if names else "")
+    detached = "(detached)" if one.commits is not None else ""
+    first = one.branch or detached or (names[0] if names else "")
     more = len([name for name in names if name != first])
     return f"{first} +{more}" if more else first
 

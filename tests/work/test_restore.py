@@ -252,3 +252,30 @@ def test_what_git_lfs_keeps_is_saved(desk: Desk) -> None:
     again = work_of(restored(desk, desk.source))
 
     assert (again / ".git/lfs/objects/ab/cd/abcd").read_bytes() == b"large\r\n\0"
+
+
+def test_a_submodule_is_restored_with_what_was_done_in_it(desk: Desk) -> None:
+    """Its commit that nobody else has, and git knows it as the submodule that it is."""
+    sh(
+        desk.base,
+        """
+        git init -q -b main lib; cd lib; echo 1 >a; git add a; git commit -qm lib
+        cd ../source; git submodule --quiet add ../lib lib; git commit -qm sub
+        """,
+    )
+    machine = a_machine(desk.base / "third", local=False)
+    bring_in(machine, str(desk.source), say=quiet)
+    inner = work_of(machine) / "lib"
+    sh(inner, "echo 2 >a; git commit -qam 'by an agent'; echo 3 >a")
+    save(machine, HOST, str(desk.source), desk.base / "archive", now=NOW, say=quiet)
+
+    again = work_of(restored(desk, desk.source))
+
+    assert status(again) == status(work_of(machine)) != ""
+    assert run(again / "lib", "git", "log", "--format=%H") == run(
+        inner, "git", "log", "--format=%H"
+    )
+    assert status(again / "lib") == status(inner) == " M a\0"
+    known = run(again, "git", "submodule", "status")
+    assert known == run(work_of(machine), "git", "submodule", "status")
+    assert known.startswith("+")

@@ -112,14 +112,12 @@ restore() { # what was saved: the work tree, what git ignores, nested repositori
         mkdir -p .git/lfs/objects
         exactly "$tree" .git/lfs/objects
     fi
-    tree=$(saved git-dirs)
-    [ -z "$tree" ] || restore_nested "$tree"
     tree=$(saved index)
     tree=${tree:-$base}
-    if [ -n "$tree" ]; then
-        git read-tree "$tree"
-        git update-index -q --refresh >/dev/null || :
-    fi
+    [ -z "$tree" ] || git read-tree "$tree"
+    tree=$(saved git-dirs)
+    [ -z "$tree" ] || restore_nested "$tree"
+    git update-index -q --refresh >/dev/null || :
     sed -n 's|^\([0-9a-f]*\) stash/\([0-9]*\)$|\2 \1|p' "$tmp/restored" | sort -rn |
         while read -r _ id; do
             git stash store -m "$(git log -1 --format=%s "$id")" "$id"
@@ -149,7 +147,10 @@ restore_nested() { # TREE    git directories, each as PATH.git
         mkdir -p "$path"
         mv "$tmp/dirs/$found" "$path/.git"
         mkdir -p "$path/.git/refs" "$path/.git/objects"
-        git -C "$path" config --unset core.worktree || :
+        git config --file "$path/.git/config" --unset core.worktree || :
+        if [ -n "$(git ls-files -s -- ":(literal)$path" | grep '^160000')" ]; then
+            as_submodule "$path" >/dev/null 2>&1 || :
+        fi
     done <"$tmp/dirs-found"
 }
 
@@ -167,12 +168,16 @@ bring() ( # REPO
     cat "$1/base" >>"$tmp/refs"
 )
 
+as_submodule() {
+    git submodule --quiet init -- "$1"
+    git submodule --quiet absorbgitdirs -- "$1"
+}
+
 adopt() ( # REPO    a submodule: known to the configuration, its git directory where git puts it
     [ -e "$1/submodule" ] || return 0
     path=$(cat "$1/path"; echo .)
     cd "$tmp/tree"
-    git submodule --quiet init -- "${path%.}"
-    git submodule --quiet absorbgitdirs -- "${path%.}"
+    as_submodule "${path%.}"
 )
 
 begin_repository() ( # WORDS    a folder's files, or nothing, as the first commit
