@@ -102,10 +102,11 @@ def start(machine: Machine, want: Start, created: int) -> tuple[str, str]:
         f"{want.incarnation}.sh": _launcher(machine, want).encode(),
         f"{want.incarnation}.json": json.dumps(record, indent=1).encode(),
     }
-    stdin = _exports(want.secrets or {}).encode() + b"\n" + _tar(files)
+    lines = f"{_exports(want.secrets or {})}\n{ledger_text(want.carried)}\n"
+    stdin = lines.encode() + _tar(files)
     said = call(
         machine, "start", name, want.incarnation, want.replaces or "-", machine.work_dir,
-        want.owner.team, __version__, ledger_text(want.carried), stdin=stdin,
+        want.owner.team, __version__, stdin=stdin,
     )  # fmt: skip
     word, _, rest = said.partition(" ")
     if word not in ("started", "exists"):
@@ -122,17 +123,18 @@ def _launcher(machine: Machine, want: Start) -> str:
         "MNG_GUARD": machine.work_dir,
     }  # fmt: skip
     path = f"PATH={shlex.quote(machine.home)}/bin:$PATH"
-    lines = ["unset TMUX TMUX_PANE", _exports(exports, "\n"), path, "nl='\n'"]
-    if want.secrets:
+    lines = ["unset TMUX TMUX_PANE", "nl='\n'"]
+    if want.secrets:  # before all else: the user's PATH may know no tmux
         # The socket's whole path may be too long for it, its name is not.
         tmux, buffer = "tmux -u -S tmux", f"-b mng.{want.name.name}.env"
         take = f"{tmux} show-buffer {buffer} && {tmux} delete-buffer {buffer}"
         lines += [
             f"mng_env=$(cd {shlex.quote(machine.home)} && {take}) ||"
             " { echo 'mng: the secrets did not arrive' >&2; exit 71; }",
-            'eval "$mng_env"',
-            "unset mng_env",
         ]
+    lines += [_exports(exports, "\n"), path]
+    if want.secrets:
+        lines += ['eval "$mng_env"', "unset mng_env"]
     argv = [item.replace("{dir}", agent_dir) for item in want.launch.argv]
     lines.append(f"exec {shlex.join(argv)}")
     return "\n".join(lines) + "\n"

@@ -1,7 +1,8 @@
-# start AGENT INC OLD DIR TEAM VERSION LEDGER   prints `started PID`, or `exists INC` where another is
-# stdin: a line of secret exports (may be empty), then a tar of the agent's files with INC.json last.
+# start AGENT INC OLD DIR TEAM VERSION   prints `started PID`, or `exists INC` where another is
+# stdin: a line of secret exports and one with the ledger that is carried on (both may be empty), then
+# a tar of the agent's files with INC.json last.
 # OLD is the incarnation that this one replaces, or -.
-agent=$1 inc=$2 old=$3 dir=$4 team=$5 version=$6 carried=$7
+agent=$1 inc=$2 old=$3 dir=$4 team=$5 version=$6
 lock 9 lock -s
 [ -f id ] && [ "$(cat "$home/id" 2>/dev/null)" = "$mark" ] || { echo gone; exit 66; }
 [ ! -e closing ] || { echo closing; exit 67; }
@@ -18,6 +19,7 @@ dir=$dir/$prefix
 mkdir -p "agents/$agent/messages"
 # `read` takes single bytes from a pipe, so that tar finds the rest.
 IFS= read -r secrets || :
+IFS= read -r carried || :
 tar -xof - -C "agents/$agent"
 [ -f "agents/$agent/$inc.json" ] || { echo torn; exit 65; }
 if [ "$old" != - ]; then
@@ -33,26 +35,29 @@ mkdir -p bin
 for file in tmux.conf died.sh bin/git bin/mng-commit; do mv -f "agents/$agent/$file" "$file"; done
 rmdir "agents/$agent/bin"
 export MNG_HOST_HOME="$home"
-# An option brings the directory, in which tmux would take a # or a % for a format. The window's name
-# is no agent's, for tmux looks there too when it is given a session's.
-set -- set-option -s @mng_dir "$dir" \; \
-    new-session -d -s "$agent" -n _ -x 200 -y 50 -c '#{@mng_dir}' -e "PATH=$PATH" -- sh "$home/agents/$agent/$inc.sh" \; \
-    set-option -p -t "=$agent:" @mng_agent "$agent" \; \
-    set-option -p -t "=$agent:" @mng_inc "$inc" \; \
-    set-option -p -t "=$agent:" @mng_flight '' \; \
-    set-option -p -t "=$agent:" @mng_ledger "$carried" \; \
-    set-option -t "=$agent:" @mng_session "$inc" \; \
-    set-option -t "=$agent:" @mng_team "$team" \; \
-    set-option -t "=$agent:" @mng_version "$version" \; \
-    list-panes -s -t "=$agent" -F '#{pane_pid}'
-# A secret is handed over in the server's memory; the agent's launcher takes it from there.
-[ -z "$secrets" ] || set -- load-buffer -b "mng.$agent.env" - \; "$@"
-set -- start-server \; "$@"
+quote() { printf '%s' "$1" | sed "s/'/'\\\\''/g; 1s/^/'/; \$s/\$/'/"; }
+# One line: where a part of it fails, nothing of the rest is done. On stdin, for a command line has a
+# limit. An option brings the directory, in which tmux would take a # or a % for a format. The
+# window's name is no agent's, for tmux looks there too when it is given a session's. A secret is
+# handed over in the server's memory, where the agent's launcher takes it.
+commands() {
+    printf 'set-option -s @mng_dir %s ; ' "$(quote "$dir")"
+    printf "new-session -d -s %s -n _ -x 200 -y 50 -c '#{@mng_dir}' " "$agent"
+    printf -- '-e %s -- sh %s ; ' "$(quote "PATH=$PATH")" "$(quote "$home/agents/$agent/$inc.sh")"
+    for option in "@mng_agent $agent" "@mng_inc $inc" "@mng_flight ''" "@mng_ledger '$carried'"; do
+        printf 'set-option -p -t =%s: %s ; ' "$agent" "$option"
+    done
+    for option in "@mng_session $inc" "@mng_team $(quote "$team")" "@mng_version '$version'"; do
+        printf 'set-option -t =%s: %s ; ' "$agent" "$option"
+    done
+    [ -z "$secrets" ] || printf 'set-buffer -b mng.%s.env %s ; ' "$agent" "$(quote "$secrets")"
+    printf "list-panes -s -t =%s -F '#{pane_pid}'\n" "$agent"
+}
 tries=0
-until pid=$(printf '%s' "$secrets" | tm "$@" 2>"agents/$agent/error"); do
-    # The old server may be on its way out after its last session.
+until pid=$(commands | tm start-server \; source-file - 2>"agents/$agent/error"); do
     tries=$((tries + 1))
     case $(cat "agents/$agent/error") in
+    # The old server may be on its way out after its last session.
     *server*) [ "$tries" -lt 20 ] && sleep 0.05 && continue ;;
     esac
     printf 'failed '
@@ -67,6 +72,7 @@ while [ -n "$secrets" ] && [ "$tries" -lt 100 ] && tm show-buffer -b "mng.$agent
     tries=$((tries + 1))
     sleep 0.02
 done
+[ -z "$secrets" ] || tm delete-buffer -b "mng.$agent.env" 2>/dev/null || :
 for file in "agents/$agent"/*.json "agents/$agent"/*.sh; do
     case $file in */"$inc".* | */status.json) ;; *) rm -f "$file" ;; esac
 done
