@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from mng import __version__
 from mng.agents.kind import Launch
 from mng.errors import AgentError, HostError, HostGone, UsageError
 from mng.model.name import AgentName
+from mng.model.record import record_text
 from mng.model.spec import AgentSpec, Env, MessageSpec, Owner, Secret
 from mng.model.transport import Completed, Machine
 from mng.model.world import Sent, SentState
@@ -91,16 +91,12 @@ class Start:
 def start(machine: Machine, want: Start, created: int) -> tuple[str, str]:
     """Start an agent: ("started", pid), or ("exists", incarnation) where another one is."""
     name = want.name.name
-    record = {
-        "name": name, "incarnation": want.incarnation, "team": want.owner.team,
-        "file": want.owner.file, "version": __version__, "created": created,
-        "spec": want.spec.to_json(),
-    }  # fmt: skip
+    record = record_text(want.owner, want.spec, created, name=name, incarnation=want.incarnation)
     files = {
         **want.launch.files,
         **{name: (_SCRIPTS / name).read_bytes() for name in _ON_HOST},
         f"{want.incarnation}.sh": _launcher(machine, want).encode(),
-        f"{want.incarnation}.json": json.dumps(record, indent=1).encode(),
+        f"{want.incarnation}.json": record.encode(),
     }
     lines = f"{_exports(want.secrets or {})}\n{ledger_text(want.carried)}\n"
     stdin = lines.encode() + _tar(files)
@@ -224,11 +220,8 @@ def deliver(
 def update(
     machine: Machine, name: AgentName, incarnation: str, spec: AgentSpec, owner: Owner, created: int
 ) -> str:
-    record = {
-        "name": name.name, "incarnation": incarnation, "team": owner.team, "file": owner.file,
-        "version": __version__, "created": created, "spec": spec.to_json(),
-    }  # fmt: skip
-    stdin = json.dumps(record, indent=1).encode()
+    record = record_text(owner, spec, created, name=name.name, incarnation=incarnation)
+    stdin = record.encode()
     size = str(len(stdin))
     return call(machine, "update", name.name, incarnation, owner.team, size, stdin=stdin)
 

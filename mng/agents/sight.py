@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from mng.agents.kind import AgentKind, Facts, find_kind
 from mng.agents.remote import ledger_of, script
 from mng.errors import HostGone, HostUnreachable, MngError
-from mng.model.name import AgentName
+from mng.model.name import NAME, AgentName
+from mng.model.record import Damaged, read_record
 from mng.model.spec import AgentSpec, HostSpec, Owner
 from mng.model.transport import Machine
 from mng.model.world import AgentState, HostState, LiveAgent, LiveHost, Sent, SentState
@@ -23,7 +22,10 @@ _NONCE = "mng-screen-7f3a9c"
 
 @dataclass(frozen=True, slots=True)
 class Pane:
-    """An agent's pane as tmux tells of it. Times are seconds since the epoch."""
+    """A pane as tmux tells of it. Times are seconds since the epoch.
+
+    name: the agent's, whatever a person may have called its session.
+    """
 
     name: str
     id: str
@@ -39,6 +41,7 @@ class Pane:
     session: str
     flight: str
     ledger: str
+    session_name: str
 
 
 @dataclass(slots=True)
@@ -101,8 +104,9 @@ def parse(text: str) -> View:
     for line in body.split("\n"):
         if line.startswith("agents/"):
             path, _, rest = line.partition(":")
-            _, agent, name = path.split("/", 2)
-            view.files.setdefault(agent, {}).setdefault(name, []).append(rest)
+            agent, _, name = path.removeprefix("agents/").partition("/")
+            if NAME.fullmatch(agent):
+                view.files.setdefault(agent, {}).setdefault(name, []).append(rest)
             continue
         word, _, rest = line.partition(" ")
         match word:
@@ -126,11 +130,11 @@ def parse(text: str) -> View:
 
 def _pane(text: str) -> Pane:
     (name, id_, pid, dead, status, signal, dead_at, created, activity, drawn, _mode, incarnation,
-     session, flight, ledger) = text.split("|", 14)  # fmt: skip
+     session, flight, ledger, session_name) = text.split("|", 15)  # fmt: skip
     return Pane(
         name, id_, int(pid or 0), dead == "1", _number(status), _number(signal),
         int(dead_at or 0), int(created or 0), int(activity or 0), drawn not in ("", "0"),
-        incarnation, session, flight, ledger,
+        incarnation, session, flight, ledger, session_name,
     )  # fmt: skip
 
 
@@ -140,9 +144,11 @@ def _number(text: str) -> int | None:
 
 def live_host(found: LiveHost, view: View) -> LiveHost:
     """The host as its own record says, with what of its making is still to do."""
-    record: dict[str, Any] = _json(view.facts.get("host.json", "")) or {}
-    spec = HostSpec.from_json(record["spec"]) if "spec" in record else found.spec
-    owner = Owner(record["team"], record["file"]) if "team" in record else found.owner
+    try:
+        record = read_record(view.facts.get("host.json", ""), HostSpec)
+        spec, owner = record.spec, record.owner
+    except Damaged:  # it was whole a moment ago, when the host was found
+        spec, owner = found.spec, found.owner
     unfinished = (
         "its end was interrupted" if "closing" in view.facts
         else "work tree" if "work.done" not in view.facts
@@ -162,8 +168,8 @@ def live_host(found: LiveHost, view: View) -> LiveHost:
 
 def foreign_agents(host: LiveHost, view: View) -> Iterator[AgentName]:
     """Sessions on mng's own server that it did not make."""
-    ours = {pane.name for pane in view.panes if pane.session}
-    for name in sorted({pane.name for pane in view.panes} - ours):
+    ours = {pane.session_name for pane in view.panes if pane.session}
+    for name in sorted({pane.session_name for pane in view.panes} - ours):
         yield AgentName(host.name, name)
 
 
@@ -198,22 +204,21 @@ def _live_agent(
 ) -> LiveAgent | None:  # fmt: skip
     journal = Journal(files.get("journal", []))
     incarnation = pane.incarnation if pane else journal.incarnation
-    record = _json("\n".join(files.get(f"{incarnation}.json", [])))
-    if record is None:
+    if not incarnation:
         return None  # a start that died before its session: the next start takes its place
-    spec = AgentSpec.from_json(record["spec"])
-    base = LiveAgent(
-        AgentName(host.name, name),
-        Owner(record["team"], record["file"]),
-        spec,
-        incarnation,
-        AgentState.STARTING,
-        created=record["created"],
-    )
+    agent, spec = AgentName(host.name, name), AgentSpec(type="")
+    base = LiveAgent(agent, Owner(), spec, incarnation, AgentState.UNKNOWN)
     try:
+        record = read_record("\n".join(files.get(f"{incarnation}.json", [])), AgentSpec)
+        spec = record.spec
+        base = LiveAgent(
+            agent, record.owner, spec, incarnation, AgentState.UNKNOWN, created=record.created
+        )
         kind = find_kind(spec.type)
-    except MngError as error:
-        return dataclasses.replace(base, state=AgentState.UNKNOWN, reason=str(error))
+        if pane is None and journal.damage:
+            raise Damaged(f"its journal has a damaged line: {journal.damage!r}")
+    except (Damaged, MngError) as error:
+        return dataclasses.replace(base, reason=str(error))
     base = dataclasses.replace(base, resumes=kind.resumes)
     if pane is None:
         sent = tuple(journal.settled(files.get("evidence", []), kind))
@@ -279,11 +284,14 @@ class Journal:
         self.origins: dict[str, str] = {}
         self.begun: dict[str, tuple[str, int]] = {}  # key -> digest, evidence seen before
         self.times: dict[str, int] = {}
+        self.damage = ""  # the first line that mng has never written so
         for line in lines:
-            words = line.split(" ")
-            if len(words) > 1 and words[0].isdigit():
-                self.last = int(words[0])
-                self._read(words[1], words[2:])
+            time, *words = line.split(" ")
+            try:
+                self.last = int(time)
+                self._read(words[0], words[1:])
+            except (ValueError, IndexError):
+                self.damage = self.damage or line
 
     def _read(self, word: str, args: list[str]) -> None:
         match word, args:
@@ -303,6 +311,8 @@ class Journal:
                 self.signal = _number(signal.strip("-"))
             case "stopped", [incarnation]:
                 self.stopped = incarnation
+            case _ if word != "ended":
+                raise ValueError(word)
 
     def _entry(self, key: str, state: SentState) -> None:
         self.sent.pop(key, None)
@@ -315,16 +325,8 @@ class Journal:
             if entry.state is not SentState.BEGUN:
                 yield entry
                 continue
-            digest, before = self.begun[entry.key]
+            digest, before = self.begun.get(entry.key, ("", 0))
             if evidence.count(digest) > before:
                 yield dataclasses.replace(entry, state=SentState.ACCEPTED)
             elif not kind.proof:
                 yield dataclasses.replace(entry, state=SentState.UNCERTAIN)
-
-
-def _json(text: str) -> dict[str, Any] | None:
-    try:
-        data = json.loads(text)
-    except ValueError:
-        return None
-    return data if isinstance(data, dict) else None

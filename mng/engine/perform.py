@@ -15,7 +15,6 @@ from mng.agents.sight import live_agents, look
 from mng.engine.context import Context
 from mng.engine.talk import await_agent, send
 from mng.errors import AgentError, HostError, MngError, SaveFailed, SetupFailed
-from mng.hosts.local import record_text
 from mng.model.action import (
     Action,
     AwaitAgent,
@@ -33,6 +32,7 @@ from mng.model.action import (
 )  # fmt: skip
 from mng.model.event import Outcome, Result
 from mng.model.name import AgentName, HostName
+from mng.model.record import record_text
 from mng.model.spec import HostSpec, Owner
 from mng.model.world import HostState, LiveHost
 from mng.reconcile.builder import count
@@ -120,9 +120,8 @@ def _create_host(action: CreateHost, context: Context, say: Say) -> Outcome:
 
 
 def _record(host: LiveHost, spec: HostSpec, owner: Owner, context: Context) -> LiveHost:
-    from mng import __version__
-
-    text = record_text(host.name, host.mark, spec, owner, host.created, __version__)
+    identity = {"name": host.name.name, "provider": host.name.provider, "mark": host.mark}
+    text = record_text(owner, spec, host.created, **identity)
     remote.put(context.machine(host.name), "host.json", text.encode())
     updated = dataclasses.replace(host, spec=spec, owner=owner)
     context.fleet.add(updated)

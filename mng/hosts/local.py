@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import re
 import secrets
@@ -17,6 +16,7 @@ from mng.errors import HostError, HostUnreachable, MissingProgram
 from mng.hosts.process import ProcessTransport
 from mng.hosts.provider import Foreign, Say
 from mng.model.name import NAME, HostName
+from mng.model.record import read_record, record_text
 from mng.model.spec import HostSpec, Owner
 from mng.model.transport import Machine
 from mng.model.world import HostState, LiveHost
@@ -50,17 +50,6 @@ def base_env() -> dict[str, str]:
     env = {name: os.environ[name] for name in _PASSED if name in os.environ}
     env |= {name: value for name, value in os.environ.items() if name.startswith(("LC_", "XDG_"))}
     return env
-
-
-def record_text(
-    name: HostName, mark: str, spec: HostSpec, owner: Owner, created: int, version: str
-) -> str:
-    """A host's record: its marks and what it was made from, as JSON."""
-    record = {
-        "name": name.name, "provider": name.provider, "mark": mark, "team": owner.team,
-        "file": owner.file, "version": version, "created": created, "spec": spec.to_json(),
-    }  # fmt: skip
-    return json.dumps(record, indent=1)
 
 
 class Local:
@@ -98,32 +87,31 @@ class Local:
     def _read(self, name: HostName) -> LiveHost | Foreign:
         home = self.hosts / name.name
         try:
-            data = json.loads((home / "host.json").read_text())
-            return LiveHost(
-                name,
-                Owner(data["team"], data["file"]),
-                HostSpec.from_json(data["spec"]),
-                mark=(home / "id").read_text().strip(),
-                created=data["created"],
-            )
-        except PermissionError as error:
-            return LiveHost(
-                name, Owner(), HostSpec(), "", HostState.UNKNOWN, f"{error.strerror}: {home}"
-            )
-        except (OSError, ValueError, KeyError, TypeError):
-            return Foreign(name)
+            record = read_record((home / "host.json").read_text(), HostSpec)
+            mark = (home / "id").read_text().strip()
+            if mark:
+                return LiveHost(name, record.owner, record.spec, mark, created=record.created)
+            reason = f"{home / 'id'} is empty"
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if not any((home / file).exists() for file in ("id", "host.json")):
+                return Foreign(name)
+            reason = f"no file {error.filename}"
+        except OSError as error:
+            reason = f"{error.strerror}: {home}"
+        except ValueError as error:  # Damaged, or no text at all
+            reason = f"{home}: {error}"
+        return LiveHost(name, Owner(), HostSpec(), "", HostState.UNKNOWN, reason)
 
     def create(self, name: HostName, spec: HostSpec, owner: Owner, say: Say) -> LiveHost:
         """A directory with the marks in it appears at once, by a rename that only one can win."""
-        from mng import __version__
-
         mark, created = secrets.token_hex(8), int(time.time())
         new = self.hosts / f".new-{os.getpid()}-{mark}"
         try:
             self.tidy()
             new.mkdir(parents=True, mode=0o700)
             (new / "id").write_text(mark)
-            text = record_text(name, mark, spec, owner, created, __version__)
+            identity = {"name": name.name, "provider": name.provider, "mark": mark}
+            text = record_text(owner, spec, created, **identity)
             (new / "host.json").write_text(text)
             os.rename(new, self.hosts / name.name)
             return LiveHost(name, owner, spec, mark=mark, created=created)
@@ -147,6 +135,8 @@ class Local:
         home, old = self.hosts / name.name, self.hosts / f".old-{os.getpid()}-{mark}"
         self.tidy()
         there = self._read(name) if home.exists() else None
+        if isinstance(there, LiveHost) and there.state is HostState.UNKNOWN:
+            raise HostError(f"host {name} is unknown: {there.reason}")
         if isinstance(there, LiveHost) and there.mark == mark:
             with contextlib.suppress(FileNotFoundError), (home / "lock").open("ab") as lock:
                 # The lock of close, seal and reopen: nobody opens the host between look and rename.

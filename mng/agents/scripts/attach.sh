@@ -1,4 +1,5 @@
 # attach AGENT   hands the terminal to the agent's session until it is detached
 agent=$1
-tm has-session -t "=$agent" 2>/dev/null || { echo "mng: $agent has no session" >&2; exit 1; }
-exec tmux -u -S tmux attach-session -t "=$agent"
+pane=$(pane_of "$agent")
+[ -n "$pane" ] || { echo "mng: $agent has no session" >&2; exit 1; }
+exec tmux -u -S tmux attach-session -t "$pane"

@@ -9,8 +9,8 @@ if [ -z "$status$signal" ]; then
         (cd "$MNG_HOST_HOME" && tmux -S tmux run-shell -b true)
         sleep 0.02
         tries=$((tries + 1))
-        found=$(cd "$MNG_HOST_HOME" && tmux -S tmux list-panes -s -t "=$1" -F '#{@mng_inc} #{pane_dead_status}|#{pane_dead_signal}' | grep "^$2 ")
-        found=${found#* }
+        found=$(cd "$MNG_HOST_HOME" && tmux -S tmux list-panes -a -F '#{@mng_agent} #{@mng_inc} #{pane_dead_status}|#{pane_dead_signal}' | grep "^$1 $2 ")
+        found=${found#* * }
         status=${found%%|*} signal=${found##*|}
     done
 fi

@@ -18,7 +18,7 @@ done
     for (n = 1; n < ARGC; n++) while ((getline line <ARGV[n]) > 0) print ARGV[n] ":" line
 }' "$@" 2>/dev/null || :
 [ "${quick:-}" = 1 ] && exit 0
-format='pane #{session_name}|#{pane_id}|#{pane_pid}|#{pane_dead}|#{pane_dead_status}|#{pane_dead_signal}|#{pane_dead_time}|#{session_created}|#{window_activity}|#{C/r:[^ ]}|#{pane_in_mode}|#{@mng_inc}|#{@mng_session}|#{@mng_flight}|#{@mng_ledger}'
+format='pane #{@mng_agent}|#{pane_id}|#{pane_pid}|#{pane_dead}|#{pane_dead_status}|#{pane_dead_signal}|#{pane_dead_time}|#{session_created}|#{window_activity}|#{C/r:[^ ]}|#{pane_in_mode}|#{@mng_inc}|#{@mng_session}|#{@mng_flight}|#{@mng_ledger}|#{session_name}'
 # The list of buffers fails where there are none, so it comes last.
 list() { panes=$(tm list-panes -a -F "$format" \; list-buffers -F 'buffer #{buffer_name}' 2>&1) || :; }
 list

@@ -32,11 +32,14 @@ receive() {
 
 note() { printf '%s %s\n' "$(date +%s)" "$*" >>"agents/$agent/journal"; }
 
+# pane_of AGENT: its pane, whatever a person has called its session.
+pane_of() { tm list-panes -a -F '#{@mng_agent} #{pane_id}' 2>/dev/null | sed -n "s/^$1 //p" | head -n 1; }
+
 # look: sets pane dead mode flight ledger of incarnation $inc, or fails.
 look() {
-    found=$(tm list-panes -s -t "=$agent" -F '#{@mng_inc}|#{pane_id}|#{pane_pid}|#{pane_dead}|#{pane_in_mode}|#{@mng_flight}|#{@mng_ledger}' 2>/dev/null |
-        grep "^$inc|") || return 1
-    IFS='|' read -r _ pane pid dead mode flight ledger <<EOF
+    found=$(tm list-panes -a -F '#{@mng_agent}|#{@mng_inc}|#{pane_id}|#{pane_pid}|#{pane_dead}|#{pane_in_mode}|#{@mng_flight}|#{@mng_ledger}' 2>/dev/null |
+        grep "^$agent|$inc|") || return 1
+    IFS='|' read -r _ _ pane pid dead mode flight ledger <<EOF
 $found
 EOF
 }
@@ -91,5 +94,5 @@ end_session() {
         done
         for one in $alive; do kill -s KILL "$one" 2>/dev/null || :; done
     fi
-    tm if-shell -F -t "$pane" "#{==:#{@mng_inc},$inc}" "kill-session -t '=$agent'" 2>/dev/null || :
+    tm if-shell -F -t "$pane" "#{==:#{@mng_inc},$inc}" "kill-session -t $pane" 2>/dev/null || :
 }

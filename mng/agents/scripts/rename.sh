@@ -5,6 +5,6 @@ lock 7 "locks/$new"
 if [ -d "agents/$agent" ] && [ ! -e "agents/$new" ]; then mv "agents/$agent" "agents/$new"; fi
 ln -sfn "$new" "agents/.$inc"
 if look; then
-    tm set-option -p -t "$pane" @mng_agent "$new" \; rename-session -t "=$agent" "$new"
+    tm set-option -p -t "$pane" @mng_agent "$new" \; rename-session -t "$pane" "$new"
 fi
 echo renamed

@@ -8,8 +8,10 @@ lock 9 lock -s
 [ ! -e closing ] || { echo closing; exit 67; }
 lock_agent
 # In the session itself, not in a file: what is live is the truth.
-other=$(tm list-panes -s -t "=$agent" -F '#{@mng_session}' 2>/dev/null | head -n 1) || :
-if tm has-session -t "=$agent" 2>/dev/null && [ "$other" != "$old" ]; then
+there=$(pane_of "$agent")
+[ -n "$there" ] || ! tm has-session -t "=$agent" 2>/dev/null || there="=$agent:"
+other=$(tm list-panes -s -t "$there" -F '#{@mng_session}' 2>/dev/null | head -n 1) || :
+if [ -n "$there" ] && [ "$other" != "$old" ]; then
     echo "exists $other"
     exit 0
 fi
@@ -26,7 +28,7 @@ if [ "$old" != - ]; then
     new=$inc
     end_session "$old"
     inc=$new
-    tm kill-session -t "=$agent" 2>/dev/null || :
+    [ -z "$there" ] || tm kill-session -t "$there" 2>/dev/null || :
     rm -f "agents/$agent/status.json" "agents/$agent/draft"
     note "ended $old"
 fi

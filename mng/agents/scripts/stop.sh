@@ -4,7 +4,7 @@ lock_agent
 end_session "$inc"
 if [ "$what" = destroy ]; then
     # Only if no session is left: another mng may have started the agent anew.
-    if ! tm has-session -t "=$agent" 2>/dev/null; then
+    if [ -z "$(pane_of "$agent")" ]; then
         mv "agents/$agent" "agents/.gone.$$" 2>/dev/null || :
         link_only ''
         rm -rf agents/.gone.*

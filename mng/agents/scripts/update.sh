@@ -3,5 +3,6 @@ agent=$1 inc=$2 team=$3
 lock_agent
 [ -f "agents/$agent/$inc.json" ] || { echo gone; exit 0; }
 receive "agents/$agent/$inc.json" "$4"
-tm set-option -t "=$agent:" @mng_team "$team" 2>/dev/null || :
+pane=$(pane_of "$agent")
+[ -z "$pane" ] || tm set-option -t "$pane" @mng_team "$team"
 echo updated
