@@ -153,6 +153,8 @@ def live_host(found: LiveHost, view: View) -> LiveHost:
         found,
         spec=spec,
         owner=owner,
+        created=record.get("created", found.created),
+        expires=record.get("expires"),
         unfinished=unfinished,
         leftovers=tuple(view.buffers),
         state=HostState.CREATING if unfinished else HostState.RUNNING,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,12 +63,13 @@ def _read_vars(path: Path | None) -> dict[str, str]:
 
 
 def make_run(
-    intent: Intent, scope: Scope, hosts: Iterable[HostName] = (), *, ready_timeout: float = 120.0
+    intent: Intent, scope: Scope, hosts: Collection[HostName] = (), *, ready_timeout: float = 120.0
 ) -> Run:
     return Run(
         intent,
         scope,
         providers(hosts),
+        hosts,
         environ=os.environ,
         archive=mng_home() / "saved",
         ready_timeout=ready_timeout,

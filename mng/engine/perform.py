@@ -121,7 +121,7 @@ def _create_host(action: CreateHost, context: Context, say: Say) -> Outcome:
 def _record(host: LiveHost, spec: HostSpec, owner: Owner, context: Context) -> LiveHost:
     from mng import __version__
 
-    text = record_text(host.name, host.mark, spec, owner, host.created, __version__)
+    text = record_text(host.name, host.mark, spec, owner, host.created, __version__, host.expires)
     remote.put(context.machine(host.name), "host.json", text.encode())
     updated = dataclasses.replace(host, spec=spec, owner=owner)
     context.fleet.add(updated)
@@ -140,7 +140,7 @@ def _unless_gone(
     try:
         return end()
     except MngError:
-        found = context.fleet.provider(host.provider).find()
+        found = context.fleet.provider(host.provider).find([host.name])
         if any(isinstance(one, LiveHost) and one.mark == mark for one in found):
             raise
         return Outcome(Result.ALREADY, "another mng was faster")

@@ -10,7 +10,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from mng.errors import HostError, HostUnreachable, MissingProgram
@@ -53,12 +53,14 @@ def base_env() -> dict[str, str]:
 
 
 def record_text(
-    name: HostName, mark: str, spec: HostSpec, owner: Owner, created: int, version: str
-) -> str:
+    name: HostName, mark: str, spec: HostSpec, owner: Owner, created: int, version: str,
+    expires: int | None = None,
+) -> str:  # fmt: skip
     """A host's record: its marks and what it was made from, as JSON."""
     record = {
         "name": name.name, "provider": name.provider, "mark": mark, "team": owner.team,
-        "file": owner.file, "version": version, "created": created, "spec": spec.to_json(),
+        "file": owner.file, "version": version, "created": created,
+        "expires": expires, "spec": spec.to_json(),
     }  # fmt: skip
     return json.dumps(record, indent=1)
 
@@ -78,7 +80,7 @@ class Local:
                     hint=f"apt install {program}   or   brew install {program}",
                 )
 
-    def find(self) -> Sequence[LiveHost | Foreign]:
+    def find(self, names: Collection[str] = ()) -> Sequence[LiveHost | Foreign]:
         try:
             names = sorted(os.listdir(self.hosts))
         except FileNotFoundError:
