@@ -16,13 +16,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.modal_loopback", description="A Modal on this machine, for tests."
     )
-    path = {"type": lambda text: Path(text).resolve(), "metavar": "FILE"}
-    parser.add_argument("--announce", required=True, help="where url and pid are written", **path)
-    parser.add_argument("--port", type=int, default=0, help="of 127.0.0.1; any free one if 0")
-    parser.add_argument("--latency-ms", type=float, default=0.0, help="for every request")
-    parser.add_argument("--rpc-log", help="one line of JSON for every request", **path)
-    parser.add_argument("--faults", help="rules, see faults.py; read when it changes", **path)
-    parser.add_argument("--state", help="a directory to keep image layers in", **path)
+    add = parser.add_argument
+    add("--announce", type=Path, required=True, metavar="FILE", help="where url and pid go")
+    add("--port", type=int, default=0, metavar="N", help="of 127.0.0.1; any free one if 0")
+    add("--latency-ms", type=float, default=0.0, metavar="N", help="for every request")
+    add("--rpc-log", type=Path, metavar="FILE", help="a line of JSON for every request")
+    add("--faults", type=Path, metavar="FILE", help="rules of faults.py; read when it changes")
+    add("--state", type=Path, metavar="DIR", help="keeps image layers for the next server")
+    add("--page-size", type=int, default=100, metavar="N", help="of lists of sandboxes")
     given = parser.parse_args()
     pid = os.getpid()
     try:
@@ -33,7 +34,8 @@ def main() -> int:
     if child:
         return _wait(child)
 
-    from tests.modal_loopback import server  # noqa: PLC0415  gRPC starts threads: not before a fork
+    # Not before the fork, which must see one thread only.
+    from tests.modal_loopback import server
 
     options = server.Options(
         announce=given.announce,
@@ -43,6 +45,7 @@ def main() -> int:
         rpc_log=given.rpc_log,
         faults=given.faults,
         state=given.state,
+        page=given.page_size,
     )
     try:
         asyncio.run(server.serve(options))

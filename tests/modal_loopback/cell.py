@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 
+from tests.modal_loopback.ground import Ground
 from tests.modal_loopback.inside import linux
 from tests.modal_loopback.streams import Input, NotReading, Output
 
@@ -63,6 +64,12 @@ class Exec:
                 work()
 
     @property
+    def outcome(self) -> dict[str, int]:
+        """`code` or `signal`, or neither while it runs."""
+        found = {"code": self.code, "signal": self.signal}
+        return {name: number for name, number in found.items() if number is not None}
+
+    @property
     def exit_status(self) -> int:
         """As a shell says it: 128 and the signal's number for one that was killed."""
         return self.code if self.code is not None else 128 + (self.signal or 0)
@@ -79,17 +86,16 @@ class Window:
 class Cell:
     """Namespaces with a first process of ours; `open` makes it, `kill` ends all of it."""
 
-    def __init__(self, room: Path, layers: Sequence[str], *, option: str) -> None:
-        """room: a directory for the writable layer; layers: read-only ones, topmost first."""
+    def __init__(self, ground: Ground, layers: Sequence[str]) -> None:
+        """layers: the read-only ones, topmost first; the cell writes to one of its own."""
+        room = ground.directory("b")
         self.pid = 0
         self.upper = room / "upper"
         self.ended = asyncio.Event()
         self.execs: dict[str, Exec] = {}
         self._root = room / "root"
-        work = room / "work"
-        for directory in (self.upper, work, self._root):
-            directory.mkdir(parents=True)
-        self._overlay = f"{option}lowerdir={':'.join(layers)},upperdir={self.upper},workdir={work}"
+        self._root.mkdir()
+        self._overlays = ground.overlays(room, layers)
         self._placed: asyncio.Queue[str] = asyncio.Queue()
         self._pidfd = -1
 
@@ -100,7 +106,7 @@ class Cell:
         launcher = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         theirs.close()
         self._channel.setblocking(False)
-        setup = {"root": str(self._root), "overlay": self._overlay}
+        setup = {"root": str(self._root), "overlays": self._overlays}
         self._send({"setup": {**setup, "shares_network": shares_network}})
         first = await self._receive()
         if "pid" in first:

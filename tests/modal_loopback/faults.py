@@ -23,9 +23,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-KINDS = frozenset(
-    "latency unavailable lost status exhausted unauthenticated short_token stale terminate cut".split()
-)
+KINDS = {"latency", "unavailable", "lost", "status", "exhausted", "unauthenticated"}
+KINDS |= {"short_token", "stale", "terminate", "cut"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import ensurepip
 import os
 import shutil
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.modal_loopback.inside import linux
@@ -14,11 +15,11 @@ from tests.modal_loopback.inside import linux
 # The room is a tmpfs over a directory that sandboxes don't see: an overlay's upper layer must not
 # lie in its lower one.
 _ROOMS = ("/srv", "/media", "/mnt", "/opt")
-_KEPT = {"bin", "boot", "etc", "lib", "lib32", "lib64", "libx32", "sbin", "usr", "var"}
+_KEPT = {"bin", "etc", "lib", "lib32", "lib64", "libx32", "sbin", "usr", "var"}
 _EMPTY = ("dev", "home", "media", "mnt", "opt", "proc", "root", "run", "srv", "sys", "tmp")
-_EMPTY_INSIDE = ("etc/ssh", "etc/ssl/private", "var/backups", "var/log", "var/mail", "var/spool")
-_EMPTY_INSIDE += ("var/tmp", "var/www", "usr/local/games")
-_HIDDEN_FILES = ("etc/shadow", "etc/shadow-", "etc/gshadow", "etc/gshadow-", "etc/machine-id")
+_EMPTY_INSIDE = ["etc/ssh", "etc/ssl/private", "var/backups", "var/log", "var/mail", "var/spool"]
+_EMPTY_INSIDE += ["var/tmp", "var/www"]
+_HIDDEN_FILES = ("etc/shadow", "etc/shadow-", "etc/gshadow", "etc/gshadow-", "etc/hostname")
 _INSIDE = Path(__file__).parent / "inside"
 
 
@@ -56,7 +57,9 @@ class Ground:
         """Mount the room and lay out the base. Raises NoGround."""
         self._made = 0
         self._privileged = Path("/proc/self/uid_map").read_text().split()[2] != "1"
-        self.overlay_option = "" if self._privileged else "userxattr,"
+        # In a user namespace the root cannot be a layer, for what is mounted in it is locked to
+        # it; directories without mounts in them can, so each of these is an overlay of its own.
+        self._parts = [] if self._privileged else [one for one in _KEPT if _is_directory(one)]
         room = next((path for path in _ROOMS if os.path.isdir(path)), None)
         if room is None:
             raise NoGround(f"sandboxes need one of the directories {', '.join(_ROOMS)}")
@@ -66,6 +69,7 @@ class Ground:
             linux.mount("proc", "/proc", "proc")
             linux.mount("loopback", room, "tmpfs", data="mode=755")
             self.base = [str(self._lay_base()), "/"]
+            self._try()
         except OSError as error:
             raise NoGround(f"sandboxes need mounts of their own: {error}") from error
 
@@ -76,8 +80,34 @@ class Ground:
         path.mkdir(parents=True)
         return path
 
+    def overlays(self, room: Path, layers: Sequence[str]) -> list[tuple[str, str]]:
+        """What to mount for a root on these layers, topmost first: path and mount options."""
+        return [(part, self.overlay(room, layers, part)) for part in ["", *self._parts]]
+
+    def overlay(self, room: Path, layers: Sequence[str], part: str = "") -> str:
+        """The options of an overlay whose own layer is `upper` in a room."""
+        option = "" if self._privileged else "userxattr,"
+        below = [one for one in layers if one != "/"] if self._parts and not part else layers
+        lower = [path for one in below if os.path.isdir(path := f"{one}/{part}")]
+        upper, work = room / "upper" / part, room / f"work-{part}"
+        for directory in (upper, work):
+            directory.mkdir(parents=True, exist_ok=True)
+        return f"{option}lowerdir={':'.join(lower)},upperdir={upper},workdir={work}"
+
+    def _try(self) -> None:
+        room = self.directory("b")
+        (room / "root").mkdir()
+        for part, data in self.overlays(room, self.base):
+            linux.mount("overlay", str(room / "root" / part), "overlay", data=data)
+        linux.unmount(str(room / "root"))
+
     def _lay_base(self) -> Path:
         base = self.directory("l")
+        for name in _KEPT if self._parts else ():
+            if os.path.islink(f"/{name}"):
+                (base / name).symlink_to(os.readlink(f"/{name}"))
+            elif _is_directory(name):
+                (base / name).mkdir()
         for name in sorted(os.listdir("/")):
             if name not in _KEPT and name not in _EMPTY:
                 self._hide(base / name)
@@ -133,3 +163,7 @@ class Ground:
         path.mkdir(parents=True, exist_ok=True)
         space = "trusted" if self._privileged else "user"
         os.setxattr(path, f"{space}.overlay.opaque", b"y")
+
+
+def _is_directory(name: str) -> bool:
+    return os.path.isdir(f"/{name}") and not os.path.islink(f"/{name}")

@@ -24,8 +24,9 @@ from tests.modal_loopback.wire import Call, fail
 
 Result = api_pb2.GenericResult
 _SLEEP = ("sleep", "infinity")
+_SH = ["/bin/sh", "-c"]
 # What a build may know of this machine: how to reach package registries, and nothing else.
-_REGISTRY = re.compile(r"(?i)(https?|no|all)_proxy|pip_.*|npm_config_.*|.*ca_?(bundle|cert).*|ssl_.*")
+_REGISTRY = re.compile(r"(?i)\w+_proxy|pip_.*|npm_config_.*|.*ca_?(bundle|cert).*|ssl_.*")
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,7 @@ class Images:
 
     def cell(self, image: Image) -> Cell:
         """A cell whose root is the image, with a layer of its own on top."""
-        room = self._ground.directory("b")
-        return Cell(room, image.layers, option=self._ground.overlay_option)
+        return Cell(self._ground, image.layers)
 
     def own_layers(self, image: Image) -> list[str]:
         """Its layers without those of the base."""
@@ -218,8 +218,7 @@ class Images:
         if not mark.exists():
             mark.write_text(new_id("la"))
             archive = self._store / mark.read_text()
-            tar = ["tar", "--xattrs", "--xattrs-include=*", "-C", str(layer), "-cf", str(archive), "."]
-            await (await asyncio.create_subprocess_exec(*tar)).wait()
+            await _tar(layer, "-cf", str(archive), ".")
         return mark.read_text()
 
     async def _restore(self, image_id: str) -> None:
@@ -232,9 +231,7 @@ class Images:
             layer = next((one.with_suffix("") for one in marks if one.read_text() == name), None)
             if layer is None:
                 layer = self._ground.directory("l")
-                tar = ["tar", "--xattrs", "--xattrs-include=*", "-C", str(layer)]
-                tar += ["-xpf", str(self._store / name)]
-                await (await asyncio.create_subprocess_exec(*tar)).wait()
+                await _tar(layer, "-xpf", str(self._store / name))
                 layer.with_suffix(".name").write_text(name)
             layers.append(str(layer))
         self._images[image_id] = Image((*layers, *self._ground.base), **found)
@@ -314,4 +311,9 @@ class Images:
         return Empty()
 
 
-_SH = ["/bin/sh", "-c"]
+async def _tar(layer: Path, *arguments: str) -> None:
+    """Run tar in a layer, with the attributes by which an overlay knows what is gone."""
+    command = ["tar", "--xattrs", "--xattrs-include=*", "-C", str(layer), *arguments]
+    process = await asyncio.create_subprocess_exec(*command)
+    if await process.wait():
+        raise BuildFailed(f"tar {arguments[0]} of an image's layer failed")

@@ -62,21 +62,17 @@ class Keyring:
         metadata = api_pb2.SecretMetadata(name=name)
         return api_pb2.SecretGetOrCreateResponse(secret_id=secret_id, metadata=metadata)
 
-    async def SecretUpdate(
-        self, request: api_pb2.SecretUpdateRequest, call: Call
-    ) -> Empty:
+    async def SecretUpdate(self, request: api_pb2.SecretUpdateRequest, call: Call) -> Empty:
         self.resolve([request.secret_id])
         values = self._values[request.secret_id]
-        for key, update in request.updates.items():
+        for update in request.updates:
             if update.HasField("value"):
-                values[key] = update.value
+                values[update.key] = update.value
             else:
-                values.pop(key, None)
+                values.pop(update.key, None)
         return Empty()
 
-    async def SecretDelete(
-        self, request: api_pb2.SecretDeleteRequest, call: Call
-    ) -> Empty:
+    async def SecretDelete(self, request: api_pb2.SecretDeleteRequest, call: Call) -> Empty:
         self._values.pop(request.secret_id, None)
         kept = {name: one for name, one in self._names.items() if one != request.secret_id}
         self._names = kept

@@ -76,9 +76,7 @@ class Mounts:
         urls = api_pb2.UploadUrlList(items=[f"{self.url}/{blob_id}"])
         return api_pb2.BlobCreateResponse(blob_ids=[blob_id], upload_urls=urls, blob_id=blob_id)
 
-    async def BlobGet(
-        self, request: api_pb2.BlobGetRequest, call: Call
-    ) -> api_pb2.BlobGetResponse:
+    async def BlobGet(self, request: api_pb2.BlobGetRequest, call: Call) -> api_pb2.BlobGetResponse:
         return api_pb2.BlobGetResponse(download_url=f"{self.url}/{request.blob_id}")
 
     async def MountBatchedCheckExistence(

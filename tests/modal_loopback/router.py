@@ -110,9 +110,7 @@ class Router:
         self, request: tcr.TaskExecStdinStatusRequest, call: Call
     ) -> tcr.TaskExecStdinStatusResponse:
         stdin = self._exec(request.task_id, request.exec_id).stdin
-        return tcr.TaskExecStdinStatusResponse(
-            num_bytes_written=stdin.written, closed=stdin.closed
-        )
+        return tcr.TaskExecStdinStatusResponse(num_bytes_written=stdin.written, closed=stdin.closed)
 
     async def TaskExecStdinWriteStream(
         self, stream: Any, call: Call
@@ -132,14 +130,14 @@ class Router:
         self, request: tcr.TaskExecPollRequest, call: Call
     ) -> tcr.TaskExecPollResponse:
         one = self._exec(request.task_id, request.exec_id)
-        return tcr.TaskExecPollResponse(code=one.code, signal=one.signal)
+        return tcr.TaskExecPollResponse(**one.outcome)
 
     async def TaskExecWait(
         self, request: tcr.TaskExecWaitRequest, call: Call
     ) -> tcr.TaskExecWaitResponse:
         one = self._exec(request.task_id, request.exec_id)
         await one.ended.wait()
-        return tcr.TaskExecWaitResponse(code=one.code, signal=one.signal)
+        return tcr.TaskExecWaitResponse(**one.outcome)
 
     # -- the sandbox itself
 
@@ -219,18 +217,15 @@ class Router:
         await self._images.keep(image_id, _with_end(Image(()), request.ttl_seconds), source)
         return tcr.TaskSnapshotDirectoryResponse(image_id=image_id)
 
-    async def TaskMountDirectory(
-        self, request: tcr.TaskMountDirectoryRequest, call: Call
-    ) -> Empty:
+    async def TaskMountDirectory(self, request: tcr.TaskMountDirectoryRequest, call: Call) -> Empty:
         one, path = self._running(request.task_id), os.fsdecode(request.path)
         image = self._images.get(request.image_id) if request.image_id else Image(())
         room = self._ground.directory("b")
-        for name in ("upper", "work", "empty", "merged"):
+        for name in ("empty", "merged"):
             (room / name).mkdir()
-        lower = ":".join([*self._images.own_layers(image), str(room / "empty")])
-        data = f"lowerdir={lower},upperdir={room}/upper,workdir={room}/work"
+        layers = [*self._images.own_layers(image), str(room / "empty")]
         merged = str(room / "merged")
-        linux.mount("overlay", merged, "overlay", data=self._ground.overlay_option + data)
+        linux.mount("overlay", merged, "overlay", data=self._ground.overlay(room, layers))
         try:
             await one.cell.place(linux.copy_of_mount(merged), path)
         except CellError as error:

@@ -20,7 +20,6 @@ from tests.modal_loopback.wire import fail
 Result = api_pb2.GenericResult
 MAIN = "main"
 _LONGEST = 86400
-_PAGE = 100
 
 
 @dataclass
@@ -92,12 +91,19 @@ class Sandboxes:
     """All sandboxes of this Modal, the ended ones too."""
 
     def __init__(
-        self, images: Images, keyring: Keyring, volumes: Volumes, mounts: Mounts, apps: set[str]
+        self,
+        images: Images,
+        keyring: Keyring,
+        volumes: Volumes,
+        mounts: Mounts,
+        apps: set[str],
+        page: int,
     ) -> None:
+        """page: how many sandboxes a list shows at once."""
         self.by_id: dict[str, Sandbox] = {}
         self.by_task: dict[str, Sandbox] = {}
         self._images, self._keyring = images, keyring
-        self._volumes, self._mounts, self._apps = volumes, mounts, apps
+        self._volumes, self._mounts, self._apps, self._page = volumes, mounts, apps, page
         self._tasks: set[asyncio.Task[None]] = set()
 
     def get(self, sandbox_id: str) -> Sandbox:
@@ -109,8 +115,8 @@ class Sandboxes:
     def named(self, app_id: str, name: str, *, ended: bool = False) -> Sandbox | None:
         """The one that holds a name; with `ended`, else the last one that held it."""
         held = [one for one in self.by_id.values() if (one.app_id, one.name) == (app_id, name)]
-        running = [one for one in held if one.result is None]
-        return (running or (held if ended else []) or [None])[-1]
+        found = [one for one in held if one.result is None] or (held if ended else [])
+        return found[-1] if found else None
 
     def listed(
         self, request: api_pb2.SandboxListRequest, apps: Iterable[str], moment: float
@@ -126,7 +132,7 @@ class Sandboxes:
             and one.created_at < before
             and wanted <= one.tags_at(moment).items()
         ]
-        return sorted(found, key=lambda one: one.created_at, reverse=True)[:_PAGE]
+        return sorted(found, key=lambda one: one.created_at, reverse=True)[: self._page]
 
     async def create(
         self, request: api_pb2.SandboxCreateV2Request | api_pb2.SandboxCreateRequest, *, old: bool

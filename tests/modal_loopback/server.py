@@ -1,6 +1,5 @@
 """The server: all parts put together, served on a port of this machine's loopback."""
 
-import asyncio
 import json
 import os
 import tempfile
@@ -39,6 +38,7 @@ class Options:
     rpc_log: Path | None = None
     faults: Path | None = None
     state: Path | None = None
+    page: int = 100
 
 
 async def serve(options: Options) -> None:
@@ -55,7 +55,7 @@ async def serve(options: Options) -> None:
     volumes = Volumes(ground.directory("v"), mounts)
     images = Images(ground, keyring, mounts, options.state)
     apps = Apps(tokens)
-    sandboxes = Sandboxes(images, keyring, volumes, mounts, apps.ids)
+    sandboxes = Sandboxes(images, keyring, volumes, mounts, apps.ids, options.page)
     control = SandboxControl(sandboxes, apps, tokens, url)
     router = Router(sandboxes, images, keyring, ground)
 

@@ -200,7 +200,8 @@ class Service:
 
 def _mapping(base: type) -> dict[str, Handler]:
     """The RPCs of a generated base class, whose methods are all abstract."""
-    concrete = type(base.__name__, (base,), dict.fromkeys(getattr(base, "__abstractmethods__")))
+    abstract: frozenset[str] = base.__abstractmethods__  # type: ignore[attr-defined]
+    concrete: Any = type(base.__name__, (base,), dict.fromkeys(abstract))
     return cast(dict[str, Handler], concrete().__mapping__())
 
 

@@ -13,6 +13,7 @@ import pwd
 import shutil
 import stat
 import sys
+from collections.abc import Callable
 
 KINDS = {
     errno.ENOENT: "NotFound",
@@ -25,14 +26,14 @@ KINDS = {
 }
 
 
-def name_of(number, names, field):
+def name_of(number: int, names: Callable[[int], object], field: str) -> str:
     try:
-        return getattr(names(number), field)
+        return str(getattr(names(number), field))
     except KeyError:
         return str(number)
 
 
-def describe(path):
+def describe(path: str) -> dict[str, object]:
     found = os.lstat(path)
     link = stat.S_ISLNK(found.st_mode)
     directory = stat.S_ISDIR(found.st_mode)
@@ -50,29 +51,29 @@ def describe(path):
     }
 
 
-def write(path):
+def write(path: str) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
         shutil.copyfileobj(sys.stdin.buffer, file)
 
 
-def read(path):
+def read(path: str) -> None:
     with open(path, "rb") as file:
         shutil.copyfileobj(file, sys.stdout.buffer)
 
 
-def list_files(path):
+def list_files(path: str) -> None:
     json.dump([describe(os.path.join(path, name)) for name in sorted(os.listdir(path))], sys.stdout)
 
 
-def make_directory(path, parents):
+def make_directory(path: str, parents: bool) -> None:
     if parents:
         os.makedirs(path, exist_ok=True)
     else:
         os.mkdir(path)
 
 
-def remove(path, recursive):
+def remove(path: str, recursive: bool) -> None:
     if os.path.islink(path) or not os.path.isdir(path):
         os.remove(path)
     elif recursive:
@@ -81,7 +82,7 @@ def remove(path, recursive):
         os.rmdir(path)
 
 
-OPERATIONS = {
+OPERATIONS: dict[str, Callable[..., object]] = {
     "WriteFile": write,
     "ReadFile": read,
     "ListFiles": list_files,
@@ -91,14 +92,14 @@ OPERATIONS = {
 }
 
 
-def main():
+def main() -> None:
     ((operation, arguments),) = json.loads(sys.argv[1]).items()
     try:
         if operation not in OPERATIONS:
             raise OSError(errno.ENOSYS, "not supported")
         OPERATIONS[operation](**arguments)
     except OSError as error:
-        kind = KINDS.get(error.errno, "Other")
+        kind = KINDS.get(error.errno or 0, "Other")
         json.dump({"error_kind": kind, "message": (error.strerror or "error").lower()}, sys.stderr)
         sys.exit(1)
 

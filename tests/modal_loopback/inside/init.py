@@ -51,7 +51,8 @@ def _say(channel: socket.socket, message: dict[str, object]) -> None:
 def _build_root(setup: dict[str, Any]) -> None:
     root: str = setup["root"]
     linux.mount("none", "/", flags=linux.REC | linux.PRIVATE)
-    linux.mount("overlay", root, "overlay", data=setup["overlay"])
+    for part, data in setup["overlays"]:
+        linux.mount("overlay", f"{root}/{part}", "overlay", data=data)
     linux.mount("proc", f"{root}/proc", "proc")
     try:
         linux.mount("sysfs", f"{root}/sys", "sysfs", flags=linux.RDONLY)
@@ -95,7 +96,8 @@ def _serve(channel: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(woken)
     while True:
-        ready = select.select([channel, wake], [], [])[0]
+        watched: list[socket.socket | int] = [channel, wake]
+        ready = select.select(watched, [], [])[0]
         if wake in ready:
             os.read(wake, 4096)
         if channel in ready:
