@@ -158,28 +158,28 @@ def down(
     """Destroy the team's agents, save the work, destroy its hosts."""
     _, world = the_world()
     owner, rest, hosts = _whose(world, file, var, vars_file, names or [])
-    scope = Scope(owner.team)
+    scope, want = Scope(owner.team), intent.down(owner)
     if rest:
         mine = World(
             {k: v for k, v in world.hosts.items() if v.owner.team == owner.team},
             {k: v for k, v in world.agents.items() if v.owner.team == owner.team},
         )
-        scope = ending(mine, *pick_any(mine, rest), team=owner.team)
+        scope, want = ending(mine, *pick_any(mine, rest), team=owner.team)
     consent = Consent(prune=True, force=force, discard_work=frozenset(discard_work or ()))
-    want = intent.without(scope.hosts or (), scope.agents or ()) if rest else intent.down(owner)
     raise typer.Exit(drive(make_run(want, scope, hosts), consent, manner))
 
 
 def ending(
     world: World, hosts: set[HostName], agents: set[AgentName], *, team: str | None = None
-) -> Scope:
+) -> tuple[Scope, intent.Intent]:
     """What goes with these: all agents of a host, and a host with its last agent."""
     gone = agents | {name for name in world.agents if name.host in hosts}
     emptied = {
         name for name in world.hosts
         if (left := world.agents_on(name)) and all(agent.name in gone for agent in left)
     }  # fmt: skip
-    return Scope(team, frozenset(hosts | emptied), frozenset(gone))
+    scope = Scope(team, frozenset(hosts | emptied), frozenset(gone))
+    return scope, intent.without(hosts, gone, emptied)
 
 
 def _whose(

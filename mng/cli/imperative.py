@@ -191,8 +191,7 @@ def destroy(
 ) -> None:  # fmt: skip
     """End agents. A host goes with its last agent, after its work is saved."""
     _, world = the_world()
-    scope = ending(world, *pick_any(world, names))
-    want = intent.without(scope.hosts or (), scope.agents or ())
+    scope, want = ending(world, *pick_any(world, names))
     consent = Consent(prune=True, force=force, discard_work=frozenset(discard_work or ()))
     run = make_run(want, scope, [name.host for name in scope.agents or ()])
     raise typer.Exit(drive(run, consent, manner))

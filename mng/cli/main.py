@@ -45,6 +45,8 @@ _COMMANDS = {
     "destroy": ("imperative", "destroy"), "stop": ("imperative", "stop"),
     "start": ("imperative", "start"), "logs": ("reach", "logs"), "wait": ("reach", "wait"),
     "messages": ("reach", "messages"), "push": ("work", "push"), "pull": ("work", "pull"),
+    "diff": ("work", "diff"), "saved": ("saved", "saved"), "restore": ("saved", "restore"),
+    "gc": ("saved", "gc"),
     "export": ("declarative", "export"),
     "validate": ("declarative", "validate"), "config": ("declarative", "config"),
     "schema": ("declarative", "schema"), "init": ("declarative", "init"),
@@ -57,8 +59,8 @@ def _register(words: list[str]) -> None:
     called = words[0] if words and words[0] in _COMMANDS else None
     for name, (module, function) in _COMMANDS.items():
         if called in (None, name):
-            # `exec` leaves what follows the name to the command that it runs.
-            settings = {"allow_interspersed_args": False} if name == "exec" else {}
+            # They leave what follows the name to the command that they run.
+            settings = {"allow_interspersed_args": False} if name in ("exec", "diff") else {}
             command = getattr(import_module(f"mng.cli.{module}"), function)
             app.command(name, context_settings=settings)(command)
 

@@ -1,4 +1,4 @@
-"""The commands that bring work to a host and back: push, pull."""
+"""The commands that bring work to a host and back: push, pull, diff."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from mng.cli.complete import any_names
 from mng.cli.live import pick_any, the_world
+from mng.cli.options import Thing, Things
 from mng.engine.fleet import Fleet
 from mng.errors import HostUnreachable, UsageError
 from mng.hosts.local import base_env
@@ -20,13 +20,12 @@ from mng.model.name import HostName
 from mng.model.transport import Machine
 from mng.model.world import World
 
-Targets = Annotated[list[str], typer.Argument(metavar="HOST|AGENT...", autocompletion=any_names)]
 WorkTree = Annotated[
     bool, typer.Option("--work-tree", help="Also what is not committed, as it lies.")
 ]
 
 
-def push(names: Targets, work_tree: WorkTree = False) -> None:
+def push(names: Things, work_tree: WorkTree = False) -> None:
     """Send later commits to a host, past what agents changed."""
     from mng.work import push as work
 
@@ -50,7 +49,7 @@ def push(names: Targets, work_tree: WorkTree = False) -> None:
     raise typer.Exit(status)
 
 
-def pull(names: Targets) -> None:
+def pull(names: Things) -> None:
     """Bring a host's commits and uncommitted work to refs of mng's."""
     from mng.work import pull as work
 
@@ -64,11 +63,25 @@ def pull(names: Targets) -> None:
             print(f"{host}  not committed: {done.dirty}  {done.work_tree}")
         if not done.moved:
             print(f"{host}  up to date")
-        if done.branch:
+        if done.branch and done.moved:
             print(f"  merge:  git merge {done.branch}")
         if done.dirty:
             print(f"  look:   git diff {done.branch or 'HEAD'} {done.work_tree}")
             print(f"  take:   git cherry-pick -n {done.work_tree}")
+
+
+def diff(
+    name: Thing,
+    options: Annotated[
+        list[str] | None, typer.Argument(metavar="[GIT OPTION|PATH]...", help="For git diff.")
+    ] = None,
+) -> None:
+    """Show what a host has that the source has not, through git."""
+    from mng.work import diff as work
+
+    ((host, machine, repository),) = _places([name])
+    now = datetime.now(UTC)
+    raise typer.Exit(work.diff(machine, host, repository, options or [], now=now))
 
 
 def _short(ref: str) -> str:

@@ -104,7 +104,8 @@ def _create_host(action: CreateHost, context: Context, say: Say) -> Outcome:
     if host.spec != action.spec:
         host = _record(host, action.spec, action.owner, context)
     remote.call(machine, "reopen")
-    bring_in(machine, action.spec.source, say=say)
+    spec = action.spec
+    bring_in(machine, spec.source, restored=spec.restored, archive=context.archive, say=say)
     if action.spec.setup:
         env = {key: value for key, value in action.spec.env.items() if isinstance(value, str)}
         env |= remote.resolve(action.spec.env, context.environ)
@@ -178,7 +179,7 @@ def _save_and_seal(action: DestroyHost, context: Context, say: Say, token: str) 
         now = context.now()
         saved = save(
             machine, name, action.spec.source, context.archive,
-            keep=action.spec.keep, now=now, say=say,
+            keep=action.spec.keep, agents=action.agents, now=now, say=say,
         )  # fmt: skip
         _seal(action, context, token)
         # The agents have ended, but what a user or an agent left running may go on writing.

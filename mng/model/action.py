@@ -50,6 +50,7 @@ class DestroyHost:
     mark: str
     spec: HostSpec
     discard_work: bool = False
+    agents: tuple[str, ...] = ()  # those that worked there, for the record of what is saved
 
 
 @dataclass(frozen=True, slots=True)

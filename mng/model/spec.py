@@ -112,6 +112,8 @@ class HostSpec(_Recorded):
     keep: tuple[str, ...] = in_place(())  # ignored paths that are saved all the same
     guard: bool = in_place(True)  # no agent's git takes along what others work on
     options: Mapping[str, Any] = replace(factory=dict)  # what only its provider understands
+    # HOST/TIME of the saved work that its tree began with: how it came to be, not what it shall be.
+    restored: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

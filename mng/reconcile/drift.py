@@ -28,8 +28,8 @@ def drift(recorded: HostSpec | AgentSpec, wanted: HostSpec | AgentSpec) -> tuple
     before, after = recorded.to_json(), wanted.to_json()
     return tuple(
         Drift(name, change_class(type(wanted), name), _words(name, before[name], after[name]))
-        for name in after
-        if before[name] != after[name]
+        for name, known in type(wanted).__dataclass_fields__.items()
+        if known.compare and before[name] != after[name]
     )
 
 

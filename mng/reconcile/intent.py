@@ -46,13 +46,19 @@ def down(owner: Owner, file: str = "") -> Intent:
     return lambda world: Desired(owner=owner, file=file)
 
 
-def without(hosts: Collection[HostName], agents: Collection[AgentName]) -> Intent:
-    """All that is live but these."""
+def without(
+    hosts: Collection[HostName],
+    agents: Collection[AgentName],
+    emptied: Collection[HostName] = (),
+) -> Intent:
+    """All that is live but these. emptied: hosts that go too, unless another agent has come."""
 
     def intent(world: World) -> Desired:
         live = as_desired(world)
+        kept = {agent.host for agent in world.agents if agent not in agents}
+        gone = {*hosts, *(name for name in emptied if name not in kept)}
         return Desired(
-            {name: host for name, host in live.hosts.items() if name not in hosts},
+            {name: host for name, host in live.hosts.items() if name not in gone},
             {name: agent for name, agent in live.agents.items() if name not in agents},
         )
 

@@ -122,7 +122,7 @@ def _replace_host(builder: Builder, live: LiveHost, wanted: WantedHost, words: s
             builder.closed[live.name] = f"the host is unfinished: {live.unfinished}"
         return  # its agents go on as they are: the old host serves them until it is replaced
     ended = [plan_end(builder, agent, "its host is replaced") for agent in agents]
-    end = DestroyHost(live.name, live.mark, live.spec, _discards(builder, live))
+    end = _end_host(builder, live)
     gone = builder.add(end, f"replaced: {words}", ended, wanted.at)
     create = CreateHost(live.name, wanted.spec, wanted.owner)
     builder.made[live.name] = builder.add(create, f"replaced: {words}", [gone], wanted.at)
@@ -191,8 +191,7 @@ def _plan_host_removal(
     elif kept:
         builder.hold(Held("-", host.name, "an agent on it stays", "--force"))
     else:
-        end = DestroyHost(host.name, host.mark, host.spec, _discards(builder, host))
-        builder.add(end, because, before)
+        builder.add(_end_host(builder, host), because, before)
 
 
 def _surplus_hosts(builder: Builder) -> list[LiveHost]:
@@ -256,5 +255,7 @@ def _loses(builder: Builder, host: LiveHost, agents: list[LiveAgent]) -> str:
     return "; ".join(part for part in (ends, work) if part)
 
 
-def _discards(builder: Builder, host: LiveHost) -> bool:
-    return host.name.name in builder.consent.discard_work
+def _end_host(builder: Builder, host: LiveHost) -> DestroyHost:
+    discards = host.name.name in builder.consent.discard_work
+    agents = tuple(agent.name.name for agent in builder.world.agents_on(host.name))
+    return DestroyHost(host.name, host.mark, host.spec, discards, agents)

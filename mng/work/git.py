@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from mng.errors import MissingProgram, MngError
@@ -21,25 +22,30 @@ class GitFailed(MngError):
     """git on the user's machine ended with a status other than 0."""
 
 
-def environment() -> dict[str, str]:
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """The caller's environment without what would turn git to another repository."""
     kept = {k: v for k, v in os.environ.items() if k in KEPT or not k.startswith("GIT_")}
-    return kept | {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    kept |= {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    return kept | dict(more or {})
 
 
-def start_git(where: Path, *args: str, **streams: object) -> subprocess.Popen[bytes]:
+def start_git(
+    where: Path, *args: str, env: Mapping[str, str] | None = None, **streams: object
+) -> subprocess.Popen[bytes]:
     """Start git in a directory. Raises MissingProgram."""
     command = ["git", *OPTIONS, "-C", str(where), *args]
     try:
-        return subprocess.Popen(command, env=environment(), **streams)  # type: ignore[call-overload,no-any-return]
+        return subprocess.Popen(command, env=environment(env), **streams)  # type: ignore[call-overload,no-any-return]
     except FileNotFoundError as error:
         raise MissingProgram("git is not on this machine", hint="install git") from error
 
 
-def run_git(where: Path, *args: str, stdin: bytes = b"") -> bytes:
-    """What git prints. Raises GitFailed, MissingProgram."""
+def run_git(
+    where: Path, *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None
+) -> bytes:
+    """What git prints. env: more variables. Raises GitFailed, MissingProgram."""
     pipe = subprocess.PIPE
-    process = start_git(where, *args, stdin=pipe, stdout=pipe, stderr=pipe)
+    process = start_git(where, *args, env=env, stdin=pipe, stdout=pipe, stderr=pipe)
     stdout, stderr = process.communicate(stdin)
     if process.returncode != 0:
         raise GitFailed(f"git {args[0]}: {last_line(stderr) or process.returncode}")

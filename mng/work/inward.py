@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,20 +14,29 @@ from mng.errors import MngError, UsageError
 from mng.model.transport import Machine
 from mng.work import git
 from mng.work.remote import check, run_script, script
+from mng.work.saved import find_saved, is_state, opened, pick_saved
 from mng.work.source import Part, excludes, repository_of, scan, walk
 from mng.work.stream import Parcel, Producer
 
 
-def bring_in(machine: Machine, source: str | None, *, say: Callable[[str], None]) -> None:
+def bring_in(
+    machine: Machine,
+    source: str | None,
+    *,
+    restored: str | None = None,
+    archive: Path | None = None,
+    say: Callable[[str], None],
+) -> None:
     """Make the host's work tree from a repository, a folder, or nothing. Once: later calls do
     nothing, whatever has become of the source.
 
-    source: an absolute path on this machine, or None for an empty repository.
+    source: an absolute path on this machine, or None for an empty repository. restored: HOST/TIME
+    of what was saved into the source, or into archive, and is to lie there as it lay.
     Raises HostError, HostUnreachable, MngError if the source can't be read.
     Source: git-read-tree(1), git-checkout-index(1), git-pack-objects(1).
     """
     notes: list[str] = []
-    load = _Load(machine, source, notes.append)
+    load = _Load(machine, source, notes.append, restored, archive)
     producer = Producer(load.write)
     try:
         done = run_script(
@@ -49,13 +58,20 @@ def bring_in(machine: Machine, source: str | None, *, say: Callable[[str], None]
 class _Load:
     """What `inward.sh` reads; it says what each member is for."""
 
-    def __init__(self, machine: Machine, source: str | None, note: Callable[[str], None]) -> None:
+    def __init__(
+        self, machine: Machine, source: str | None, note: Callable[[str], None],
+        restored: str | None, archive: Path | None,
+    ) -> None:  # fmt: skip
         self._machine = machine
         self._source = source
         self._note = note
+        self._restored, self._archive = restored, archive
 
     def write(self, out: BinaryIO) -> None:
         with Parcel(out) as parcel:
+            if self._restored is not None:
+                self._saved_work(parcel, self._restored)
+                return
             if self._source is None:
                 self._about(parcel, "none", "main", "")
                 return
@@ -86,6 +102,21 @@ class _Load:
                 self._about(parcel, "git", part.branch, prefix)
             self._part(parcel, f"repo/{number:04}", part)
 
+    def _saved_work(self, parcel: Parcel, name: str) -> None:
+        own = repository_of(Path(self._source)) if self._source else None
+        found = pick_saved(find_saved(own, self._archive), name)
+        with opened(found, own) as (repository, saved):
+            refs = saved.refs
+            self._about(parcel, "git", saved.branch, saved.prefix)
+            parcel.text("repo/0000/path", "")
+            parcel.text("repo/0000/base", f"{refs.get('HEAD', '')}\n")
+            parcel.text("repo/0000/branch", f"{saved.branch}\n")
+            parcel.data("repo/0000/exclude", excludes(repository) if own else b"")
+            named = [f"{id_} refs/{ref}" for ref, id_ in refs.items() if not is_state(ref)]
+            _send_history(parcel, "repo/0000", repository, named, refs.values())
+            states = (f"{id_} {ref}\n" for ref, id_ in refs.items() if is_state(ref))
+            parcel.data("restored", os.fsencode("".join(states)))
+
     def _part(self, parcel: Parcel, name: str, part: Part) -> None:
         parcel.text(f"{name}/path", part.path)
         parcel.text(f"{name}/base", f"{part.base}\n")
@@ -98,7 +129,11 @@ class _Load:
         if self._machine.local:
             parcel.text(f"{name}/source", str(part.root))
         else:
-            _send_history(parcel, name, part)
+            form = "--format=%(objectname) %(refname)"
+            refs = git.run_git(part.root, "for-each-ref", form, "refs/heads", "refs/tags")
+            named = os.fsdecode(refs).split("\n")[:-1]
+            tips = [line.partition(" ")[0] for line in named]
+            _send_history(parcel, name, part.root, named, [*tips, part.base] if part.base else tips)
         below = f"tree/{part.path}" if part.path else "tree"
         for file in part.files:
             parcel.path(f"{below}/{file}", part.root / file)
@@ -115,23 +150,19 @@ class _Load:
         )
 
 
-def _send_history(parcel: Parcel, name: str, part: Part) -> None:
-    """Branches, tags and HEAD's commit with all that they reach, as one pack."""
-    root = part.root
-    form = "%(objectname) %(refname)"
-    refs = git.run_git(root, "for-each-ref", f"--format={form}", "refs/heads", "refs/tags")
-    tips = b"".join(line.split(b" ")[0] + b"\n" for line in refs.splitlines())
+def _send_history(
+    parcel: Parcel, name: str, root: Path, refs: Iterable[str], tips: Collection[str]
+) -> None:
+    """Refs, as `ID NAME`, and all that the tips reach, as one pack."""
     shallow = root / (git.ask_git(root, "rev-parse", "--git-path", "shallow") or "")
-    parcel.data(f"{name}/refs", refs)
+    parcel.data(f"{name}/refs", os.fsencode("".join(f"{line}\n" for line in refs)))
     parcel.text(f"{name}/format", git.ask_git(root, "rev-parse", "--show-object-format") or "sha1")
     if shallow.is_file():
         parcel.data(f"{name}/shallow", shallow.read_bytes())
-    if part.base:
-        tips += part.base.encode() + b"\n"
     if not tips:
         return
     with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as complaints:
-        asked.write(tips)
+        asked.write("".join(f"{tip}\n" for tip in tips).encode())
         asked.seek(0)
         packing = git.start_git(
             root, "pack-objects", "--revs", "--stdout", "--delta-base-offset", "-q",

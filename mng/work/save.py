@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import tarfile
 from collections.abc import Callable, Sequence
@@ -17,8 +18,41 @@ from mng.model.transport import Machine
 from mng.work import git, remote
 from mng.work.draft import Draft, free_names
 from mng.work.receive import SENDS, Broken, Report, read_report, receive
+from mng.work.saved import SAVED, STAMP
 from mng.work.source import repository_of
 from mng.work.stream import CHUNK
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    machine: Machine
+    host: HostName
+    keep: Sequence[str]
+    agents: Sequence[str]
+    now: datetime
+    say: Callable[[str], None]
+
+    @property
+    def stamp(self) -> str:
+        return f"{self.now.astimezone(UTC):{STAMP}}"
+
+    def receive(self, repository: Path, known: bytes | None = None) -> Report:
+        label = _label(self.host, self.now)
+        report = receive(self.machine, repository, label, now=self.now, known=known, keep=self.keep)
+        if report.refs:
+            self.say(f"saving {_words(report)}")
+        return report
+
+    def about(self, repository: Path, report: Report) -> str:
+        """A blob that tells what the refs can't."""
+        came = remote.facts(self.machine)
+        facts = {
+            "host": str(self.host), "agents": list(self.agents), "branch": report.branch,
+            "commits": report.commits, "dirty": report.dirty,
+            "prefix": came.prefix if came else "",
+        }  # fmt: skip
+        text = json.dumps(facts).encode()
+        return git.run_git(repository, "hash-object", "-w", "--stdin", stdin=text).decode().strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +78,31 @@ def save(
     archive_dir: Path,
     *,
     keep: Sequence[str] = (),
+    agents: Sequence[str] = (),
     now: datetime,
     say: Callable[[str], None],
 ) -> Saved:
     """Bring everything that would be lost with a host to this machine, and read it back.
 
     Branches, tags, notes, stash entries, HEAD, and what is staged, changed or untracked, of every
-    work tree and nested repository; of what git ignores, the paths in keep. It goes to
+    work tree and nested repository; of what git ignores, the paths in keep. agents: whose work it
+    is, for the record. It goes to
     refs/mng/saved/HOST/TIME/ of the source repository; without one, to a bundle in
     archive_dir/HOST; and if git can't read the host's repository, every file to a tar.gz there.
     The host is left as it was.
     Raises SaveFailed, and then the host must stay.
     """
-    stamp = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    job = _Job(machine, host, keep, agents, now, say)
+    folder = archive_dir / host.name
     try:
         repository = _repository(machine, source)
         try:
             if repository is not None:
-                return _into_repository(machine, host, repository, stamp, keep, now, say)
-            return _into_bundle(machine, host, archive_dir / host.name, stamp, keep, now, say)
+                return _into_repository(job, repository)
+            return _into_bundle(job, folder)
         except Broken as error:
             say(f"git can't save the work on {host} ({error}): saving all of its files instead")
-            return _into_tar(machine, archive_dir / host.name, stamp)
+            return _into_tar(job, folder)
     except (MngError, OSError) as error:
         hint = f"mend that and repeat, or give the work up: --discard-work {host.name}"
         raise SaveFailed(f"the work on {host} can't be saved: {error}", hint=hint) from error
@@ -88,25 +125,15 @@ def _label(host: HostName, now: datetime) -> str:
     return f"{host} at {now.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _into_repository(
-    machine: Machine,
-    host: HostName,
-    repository: Path,
-    stamp: str,
-    keep: Sequence[str],
-    now: datetime,
-    say: Callable[[str], None],
-) -> Saved:
-    known = _known_to_both(machine, repository)
-    label = _label(host, now)
-    report = receive(machine, repository, label, now=now, known=known, keep=keep)
+def _into_repository(job: _Job, repository: Path) -> Saved:
+    known = _known_to_both(job.machine, repository)
+    report = job.receive(repository, known)
     if not report.refs:
         return _nothing(report, known)
-    say(f"saving {_words(report)}")
-    names = free_names(f"refs/mng/saved/{host.name}/{stamp}")
+    names = free_names(f"{SAVED}{job.host.name}/{job.stamp}")
     prefix = next(name for name in names if not _has_refs(repository, name))
     made = {f"{prefix}/{name}": id_ for name, id_ in report.refs.items()}
-    _create_refs(repository, made)
+    _create_refs(repository, made | {f"{prefix}/about": job.about(repository, report)})
     return Saved(prefix, tuple(made), report.commits, report.dirty, known + _lines(made))
 
 
@@ -136,31 +163,22 @@ def _create_refs(repository: Path, refs: dict[str, str]) -> None:
         raise SaveFailed(f"{wrong[0]} is not what was written")
 
 
-def _into_bundle(
-    machine: Machine,
-    host: HostName,
-    folder: Path,
-    stamp: str,
-    keep: Sequence[str],
-    now: datetime,
-    say: Callable[[str], None],
-) -> Saved:
+def _into_bundle(job: _Job, folder: Path) -> Saved:
     """A bundle that `git clone` understands: the host's branches and tags under their own names."""
-    with Draft(folder, stamp, ".bundle") as draft:
+    with Draft(folder, job.stamp, ".bundle") as draft:
         repository = draft.path / "repository"
         git.run_git(draft.path, "init", "-q", "--bare", "--template=", "repository")
-        report = receive(machine, repository, _label(host, now), now=now, keep=keep)
+        report = job.receive(repository)
         if not report.refs:
             return _nothing(report, b"")
         if report.shallow:
             raise Broken("its history is shallow, and there is no source that has the rest")
-        say(f"saving {_words(report)}")
         own = ("heads/", "tags/", "notes/")
         refs = {
             f"refs/{name}" if name.startswith(own) else f"refs/mng/{name}": id_
             for name, id_ in report.refs.items()
         }
-        _create_refs(repository, refs)
+        _create_refs(repository, refs | {"refs/mng/about": job.about(repository, report)})
         head = report.refs.get("HEAD")
         if head:
             git.run_git(repository, "update-ref", "--no-deref", "HEAD", head)
@@ -176,13 +194,14 @@ def _into_bundle(
     return Saved(str(place), tuple(refs), report.commits, report.dirty, _lines(refs))
 
 
-def _into_tar(machine: Machine, folder: Path, stamp: str) -> Saved:
+def _into_tar(job: _Job, folder: Path) -> Saved:
     """Every file of the work tree, ignored ones and the broken .git included."""
     text = remote.script("common", "git", "save_files")
-    with Draft(folder, stamp, ".tar.gz") as draft:
+    with Draft(folder, job.stamp, ".tar.gz") as draft:
         archive = draft.path / "archive"
         with archive.open("wb") as file:
-            done = remote.check(machine, remote.run_script(machine, text, stdout=file))
+            done = remote.run_script(job.machine, text, stdout=file)
+        remote.check(job.machine, done)
         sent = int(done.stderr.decode().partition("= files ")[2].split()[0])
         found = _count(archive)
         if found != sent:

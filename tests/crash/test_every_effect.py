@@ -70,8 +70,8 @@ def leave_work(place: Place) -> None:
 
 def is_saved(place: Place, name: str, text: str) -> bool:
     """Some ref of the source holds this file with this text."""
-    listed = place.git("for-each-ref", "--format=%(refname)", "refs/mng/saved").split()
-    found = [ref for ref in listed if place.git("ls-tree", "--name-only", ref, "--", name)]
+    commits = [ref for ref in place.saved() if not ref.endswith("/about")]
+    found = [ref for ref in commits if place.git("ls-tree", "--name-only", ref, "--", name)]
     return any(place.git("show", f"{ref}:{name}") == text for ref in found)
 
 

@@ -249,6 +249,15 @@ def test_destroy_ends_what_it_names() -> None:
     assert carry_out(destroy, world, **scope, prune=True).steps[-1].after == (1,)
 
 
+def test_a_host_stays_for_the_agent_that_came_meanwhile() -> None:
+    """Only the agent was named: the host would have gone with its last one."""
+    world = a_world(agent("a"), agent("new"))
+    destroy = intent.without([], [an_agent("a")], emptied=[a_host("h")])
+    scope = {"hosts": ["h"], "agents": ["a"]}
+
+    assert rows(destroy, world, **scope, prune=True) == ["- agent a@h asked for"]
+
+
 def test_destroy_of_a_protected_agent_needs_force() -> None:
     """`mng destroy` is a consent to prune, not to that."""
     world = a_world(agent("a", protect=True))

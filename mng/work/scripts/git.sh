@@ -39,6 +39,10 @@ all_but() {
         { outer[$0]; print ":(exclude,top,literal)" $0 }' | names
 }
 
+as_it_is() { # attributes by which git takes a file as it lies, whatever a repository says
+    echo '* -text -eol -ident -filter -working-tree-encoding'
+}
+
 wipe() { # DIRECTORY...    also what is read-only
     for doomed; do
         [ ! -d "$doomed" ] || [ -L "$doomed" ] || chmod -R u+rwx "$doomed" 2>/dev/null || :

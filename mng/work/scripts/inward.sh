@@ -79,6 +79,10 @@ check_out() { # REPO    HEAD, the index as HEAD, and those of its files that are
     else
         git update-ref --no-deref HEAD "$base"
     fi
+    if [ -e "$tmp/restored" ]; then
+        restore
+        return
+    fi
     [ -n "$base" ] || return 0
     git read-tree HEAD
     if [ -e "$1/clean" ]; then
@@ -86,6 +90,67 @@ check_out() { # REPO    HEAD, the index as HEAD, and those of its files that are
     else
         git checkout-index -q -u -a
     fi
+}
+
+saved() { sed -n "s| $1\$||p" "$tmp/restored"; } # NAME    its object
+
+lay_out() ( # TREE    its files, beside those that lie there
+    export GIT_INDEX_FILE="$tmp/laid-out"
+    git read-tree "$1"
+    git checkout-index -q -a
+)
+
+restore() { # what was saved: the work tree, what git ignores, nested repositories, index, stash
+    tree=$(saved work-tree)
+    for tree in "${tree:-$base}" "$(saved kept)"; do
+        [ -z "$tree" ] || lay_out "$tree"
+    done
+    tree=$(saved as-is)
+    [ -z "$tree" ] || exactly "$tree" .
+    tree=$(saved lfs)
+    if [ -n "$tree" ]; then
+        mkdir -p .git/lfs/objects
+        exactly "$tree" .git/lfs/objects
+    fi
+    tree=$(saved git-dirs)
+    [ -z "$tree" ] || restore_nested "$tree"
+    tree=$(saved index)
+    tree=${tree:-$base}
+    if [ -n "$tree" ]; then
+        git read-tree "$tree"
+        git update-index -q --refresh >/dev/null || :
+    fi
+    sed -n 's|^\([0-9a-f]*\) stash/\([0-9]*\)$|\2 \1|p' "$tmp/restored" | sort -rn |
+        while read -r _ id; do
+            git stash store -m "$(git log -1 --format=%s "$id")" "$id"
+        done
+}
+
+exactly() ( # TREE DIRECTORY    its files, byte for byte
+    objects=$PWD/.git/objects
+    rm -rf "$tmp/plain.git"
+    git -C "$tmp" init -q --bare --template= plain.git
+    mkdir -p "$tmp/plain.git/info" "$tmp/plain.git/objects/info"
+    as_it_is >"$tmp/plain.git/info/attributes"
+    echo "$objects" >"$tmp/plain.git/objects/info/alternates"
+    cd "$2"
+    export GIT_DIR="$tmp/plain.git" GIT_WORK_TREE=.
+    git read-tree "$1"
+    git checkout-index -q -a -f
+)
+
+restore_nested() { # TREE    git directories, each as PATH.git
+    mkdir "$tmp/dirs"
+    exactly "$1" "$tmp/dirs"
+    (cd "$tmp/dirs" && find . -type d -name '*.git' | sort) >"$tmp/dirs-found"
+    while IFS= read -r found; do
+        [ -f "$tmp/dirs/$found/HEAD" ] || continue
+        path=${found%.git}
+        mkdir -p "$path"
+        mv "$tmp/dirs/$found" "$path/.git"
+        mkdir -p "$path/.git/refs" "$path/.git/objects"
+        git -C "$path" config --unset core.worktree || :
+    done <"$tmp/dirs-found"
 }
 
 bring() ( # REPO
@@ -96,6 +161,8 @@ bring() ( # REPO
     check_out "$1"
     mkdir -p .git/info .git/hooks
     cat "$1/exclude" >>.git/info/exclude
+    : >>"$tmp/refs"
+    if [ -e "$tmp/restored" ]; then return; fi # it came from the source, but may not stay there
     git for-each-ref --format='%(objectname)' >>"$tmp/refs"
     cat "$1/base" >>"$tmp/refs"
 )
@@ -123,6 +190,7 @@ begin_repository() ( # WORDS    a folder's files, or nothing, as the first commi
 remember() (
     set -e
     cd "$tmp/tree"
+    if [ -e "$tmp/restored" ]; then return; fi # the source has none of it: all is the host's
     git for-each-ref --format='create refs/mng/source/%(refname:lstrip=1) %(objectname)' \
         refs/heads refs/tags >"$tmp/source-refs"
     made=$(git rev-parse -q --verify HEAD || :)

@@ -86,10 +86,6 @@ fi
 differ() { # TREE TREE    the paths that do, a line each
     vault diff-tree -r -z --no-renames --name-only "$1" "$2" | lines | LC_ALL=C sort
 }
-entries() { # TREE TREE    what the second has in the place of what differs, for an index
-    vault diff-tree -r -z --no-renames "$1" "$2" | lines |
-        awk 'NR % 2 { split($0, f, " "); next } { print f[2] " " f[4] "\t" $0 }'
-}
 both() { LC_ALL=C comm -12 "$1" "$2"; }
 
 was=$(tree_of "$head") now=$(tree_of "$new")

@@ -61,6 +61,36 @@ keep() { # PATH...    of what git ignores, that which was asked for
     [ -z "$made" ] || ref "$made" kept
 }
 
+unclean() { # files that git changes on their way in, by a filter or at their line ends: as they lie
+    vault ls-tree -r -z "$plain" | lines | sed -n "s/^100[^$tab]*$tab//p" >"$tmp/blobs"
+    changes=$(entries "$(tree_of "$head")" "$plain" | cut -f 2-)
+    auto=$(git config core.autocrlf || :)
+    # What git-lfs has, and nobody touched, lies at the source.
+    names <"$tmp/blobs" | git check-attr -z --stdin text eol ident filter working-tree-encoding |
+        lines | AUTO="$auto" CHANGES="$changes" awk '
+            BEGIN { n = split(ENVIRON["CHANGES"], c, "\n"); for (i = 1; i <= n; i++) new[c[i]] }
+            NR % 3 == 1 { path = $0 }
+            NR % 3 == 2 { name = $0 }
+            NR % 3 == 0 && (($0 != "unspecified" && $0 != "unset") || (name == "text" &&
+                $0 == "unspecified" && ENVIRON["AUTO"] ~ /^(true|input)$/)) {
+                if (name != "filter" || $0 != "lfs" || path in new) print path
+            }' | sort -u >"$tmp/converted"
+    [ -s "$tmp/converted" ] || return 0
+    names <"$tmp/converted" |
+        indexed "$tmp/lying" --work-tree=. update-index -z --add --remove --stdin
+    entries "$plain" "$(indexed "$tmp/lying" write-tree)" --diff-filter=M >"$tmp/lying-only"
+    [ -s "$tmp/lying-only" ] || return 0
+    names <"$tmp/lying-only" | indexed "$tmp/unclean" update-index -z --index-info
+    ref "$(commit "$(indexed "$tmp/unclean" write-tree)" "$head" "$label: files as they lie")" as-is
+}
+
+large() { # what git-lfs keeps of the host's commits
+    [ -d "$common/lfs/objects" ] || return 0
+    : >"$tmp/except"
+    tree=$(files_of "$common/lfs/objects" "$tmp/except")
+    [ "$tree" = "$empty" ] || ref "$(commit "$tree" "$head" "$label: files of git-lfs")" lfs
+}
+
 also() { # what two sides need to tell whose a change is
     if [ "$plain" = "$(tree_of "$head")" ]; then
         made=$head
@@ -79,6 +109,7 @@ whole_tree
 index=$(staged .)
 uncommitted "$tree" "$index" "$head" ""
 [ $# = 0 ] || keep "$@"
+[ "$mode" = sync ] || { unclean; large; }
 if [ -e "$tmp/dirs" ]; then
     tree=$(indexed "$tmp/dirs" write-tree)
     made=$(commit "$tree" "$head" "$label: git directories of nested repositories")

@@ -16,7 +16,7 @@ open_vault() { # in the work tree. Sets common, head, empty, none
     git -C "$tmp" init -q --bare --template= vault
     empty=$(vault mktree </dev/null)
     none=$(echo "$empty" | tr '0-9a-f' 0)
-    (cd "$tmp" && mkdir -p vault/objects/info)
+    (cd "$tmp" && mkdir -p vault/objects/info vault/info && as_it_is >vault/info/attributes)
     lend .
     [ ! -s "$(git_path . shallow)" ] || cp "$(git_path . shallow)" "$tmp/vault/shallow"
 }
@@ -92,6 +92,11 @@ files_of() ( # DIRECTORY EXCEPT    the same as snapshot, where no repository hel
         add -A -f --pathspec-from-file=- --pathspec-file-nul
     vault write-tree
 )
+
+entries() { # TREE TREE [OPTION]    what the second has in the place of what differs, for an index
+    vault diff-tree -r -z --no-renames ${3:-} "$1" "$2" | lines |
+        awk 'NR % 2 { split($0, f, " "); next } { print f[2] " " f[4] "\t" $0 }'
+}
 
 tree_of() { # COMMIT    its tree; the empty tree for none
     if [ -n "$1" ]; then vault rev-parse "$1^{tree}"; else echo "$empty"; fi
