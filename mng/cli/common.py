@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from mng.agents.kind import KINDS
 from mng.cli.live import providers
+from mng.engine.fleet import Fleet
 from mng.engine.run import Run
 from mng.errors import NotFound, UsageError
 from mng.hosts.local import mng_home
 from mng.model.action import Scope
 from mng.model.name import HostName
+from mng.model.world import World
 from mng.reconcile.intent import Intent
 
 if TYPE_CHECKING:
@@ -63,8 +65,10 @@ def _read_vars(path: Path | None) -> dict[str, str]:
 
 
 def make_run(
-    intent: Intent, scope: Scope, hosts: Collection[HostName] = (), *, ready_timeout: float = 120.0
-) -> Run:
+    intent: Intent, scope: Scope, hosts: Collection[HostName] = (), *,
+    ready_timeout: float = 120.0, seen: tuple[Fleet, World] | None = None,
+) -> Run:  # fmt: skip
+    """seen: what this very command has observed, so that it need not look twice."""
     return Run(
         intent,
         scope,
@@ -73,6 +77,7 @@ def make_run(
         environ=os.environ,
         archive=mng_home() / "saved",
         ready_timeout=ready_timeout,
+        seen=seen,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import secrets
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mng.errors import HostError, HostGone, HostUnreachable, NotOurs, UsageError
 from mng.hosts.local import record_text
-from mng.hosts.modal_client import ask, sdk, translated
+from mng.hosts.modal_client import ask, sdk, together, translated
 from mng.hosts.modal_image import image_of
 from mng.hosts.modal_transport import SandboxTransport
 from mng.hosts.provider import Foreign, Say, script
@@ -54,8 +53,9 @@ class Modal:
         return ask(self._find(names))
 
     async def _find(self, names: Collection[str]) -> list[LiveHost | Foreign]:
-        named = asyncio.gather(*(self._by_name(name) for name in sorted(names)))
-        listed, others = await asyncio.gather(self._list(), named)
+        listed, *others = await together(
+            self._list(), *(self._by_name(name) for name in sorted(names))
+        )
         found = {one.name: one for one in [*listed, *(one for one in others if one)]}
         return [found[name] for name in sorted(found)]
 
@@ -67,7 +67,7 @@ class Modal:
             return []
         app_id = self._app.app_id
         boxes = [box async for box in modal.Sandbox.list.aio(app_id=app_id, tags=_OURS)]
-        found = await asyncio.gather(*map(self._known, boxes))
+        found = await together(*map(self._known, boxes))
         return [one for one in found if isinstance(one, LiveHost)]
 
     async def _by_name(self, name: str) -> LiveHost | Foreign | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Coroutine, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, TypeVar
@@ -34,6 +34,15 @@ def ask(work: Coroutine[Any, Any, T], *, timeout: float | None = CONTACT) -> T:
     """
     with translated(timeout):
         return asyncio.run(asyncio.wait_for(work, timeout))
+
+
+async def together(*works: Awaitable[Any]) -> list[Any]:
+    """All results. The first error is raised once all have ended, so that none is left behind."""
+    results = await asyncio.gather(*works, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results
 
 
 @contextmanager

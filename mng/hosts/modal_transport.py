@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mng.errors import CannotRun, HostError, HostUnreachable
-from mng.hosts.modal_client import ask, sdk
+from mng.hosts.modal_client import ask, sdk, together
 from mng.model.transport import Completed
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class _Command:
             process = await _start(self._box, self._argv, timeout=self._timeout, env=env)
             writing = asyncio.ensure_future(self._feed(process.stdin))
             try:
-                status, out, err = await asyncio.gather(
+                status, out, err = await together(
                     process.wait.aio(),
                     _copy(process.stdout, self._stdout),
                     _copy(process.stderr, self._stderr),
