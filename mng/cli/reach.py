@@ -31,7 +31,8 @@ def attach(machine: Machine, name: AgentName) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("connect needs a terminal", hint=f"mng logs {name}")
     argv = ["sh", "-c", remote.script("attach"), "mng", machine.home, machine.mark, name.name]
-    return machine.transport.attach(argv)
+    # From afar, a client that was cut off may still be attached, and decide how large all is.
+    return machine.transport.attach(argv if machine.local else [*argv, "-d"])
 
 
 def connect(agent: Agent) -> None:

@@ -8,6 +8,7 @@ import os
 import select
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mng.errors import CannotRun, HostError, HostUnreachable
@@ -68,10 +69,12 @@ class SandboxTransport:
         """Hand over the terminal, and attach anew when the connection breaks."""
         from mng.hosts.modal_terminal import attach
 
-        return attach(self, argv)
+        return attach(partial(_start, self.box), self._end, argv)
 
 
-async def _start(box: Sandbox, argv: Sequence[str], **how: Any) -> Any:
+async def _start(box: Sandbox, argv: Sequence[str], *, mark: str = "", **how: Any) -> Any:
+    if mark:
+        how["env"] = {**how.get("env", {}), _MARK: mark}
     return await box.exec.aio(*argv, text=False, **how)
 
 
@@ -90,9 +93,9 @@ class _Command:
 
     async def run(self) -> Completed:
         # Only what streams may have to be ended; what a script leaves running must not be found.
-        env = {_MARK: self.mark} if self._stdout is not None else None
+        mark = self.mark if self._stdout is not None else ""
         try:
-            process = await _start(self._box, self._argv, timeout=self._timeout, env=env)
+            process = await _start(self._box, self._argv, timeout=self._timeout, mark=mark)
             writing = asyncio.ensure_future(self._feed(process.stdin))
             try:
                 status, out, err = await together(
