@@ -14,7 +14,7 @@ from mng import __version__
 from mng.agents.kind import Launch
 from mng.errors import AgentError, HostError, HostGone, UsageError
 from mng.model.name import AgentName
-from mng.model.record import record_text
+from mng.model.record import agent_record
 from mng.model.spec import AgentSpec, Env, MessageSpec, Owner, Secret
 from mng.model.transport import Completed, Machine
 from mng.model.world import Sent, SentState
@@ -91,7 +91,7 @@ class Start:
 def start(machine: Machine, want: Start, created: int) -> tuple[str, str]:
     """Start an agent: ("started", pid), or ("exists", incarnation) where another one is."""
     name = want.name.name
-    record = record_text(want.owner, want.spec, created, name=name, incarnation=want.incarnation)
+    record = agent_record(want.name, want.incarnation, want.owner, want.spec, created)
     files = {
         **want.launch.files,
         **{name: (_SCRIPTS / name).read_bytes() for name in _ON_HOST},
@@ -220,7 +220,7 @@ def deliver(
 def update(
     machine: Machine, name: AgentName, incarnation: str, spec: AgentSpec, owner: Owner, created: int
 ) -> str:
-    record = record_text(owner, spec, created, name=name.name, incarnation=incarnation)
+    record = agent_record(name, incarnation, owner, spec, created)
     stdin = record.encode()
     size = str(len(stdin))
     return call(machine, "update", name.name, incarnation, owner.team, size, stdin=stdin)

@@ -10,7 +10,7 @@ from mng.agents.kind import AgentKind, Facts, find_kind
 from mng.agents.remote import ledger_of, script
 from mng.errors import HostGone, HostUnreachable, MngError
 from mng.model.name import NAME, AgentName
-from mng.model.record import Damaged, read_record
+from mng.model.record import Damaged, Record, read_record
 from mng.model.spec import AgentSpec, HostSpec, Owner
 from mng.model.transport import Machine
 from mng.model.world import AgentState, HostState, LiveAgent, LiveHost, Sent, SentState
@@ -146,19 +146,20 @@ def live_host(found: LiveHost, view: View) -> LiveHost:
     """The host as its own record says, with what of its making is still to do."""
     try:
         record = read_record(view.facts.get("host.json", ""), HostSpec)
-        spec, owner = record.spec, record.owner
     except Damaged:  # it was whole a moment ago, when the host was found
-        spec, owner = found.spec, found.owner
+        record = Record(found.owner, found.spec, found.created, found.expires)
     unfinished = (
         "its end was interrupted" if "closing" in view.facts
         else "work tree" if "work.done" not in view.facts
-        else "setup" if spec.setup and "setup.done" not in view.facts
+        else "setup" if record.spec.setup and "setup.done" not in view.facts
         else ""
     )  # fmt: skip
     return dataclasses.replace(
         found,
-        spec=spec,
-        owner=owner,
+        spec=record.spec,
+        owner=record.owner,
+        created=record.created,
+        expires=record.expires,
         unfinished=unfinished,
         leftovers=tuple(view.buffers),
         state=HostState.CREATING if unfinished else HostState.RUNNING,

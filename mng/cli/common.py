@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mng.agents.kind import KINDS
 from mng.cli.live import providers
+from mng.engine.fleet import Fleet
 from mng.engine.run import Run
 from mng.errors import NotFound, UsageError
 from mng.hosts.local import mng_home
 from mng.hosts.provider import PROVIDERS
 from mng.model.action import Scope
 from mng.model.name import HostName
+from mng.model.world import World
 from mng.reconcile.intent import Intent
 
 if TYPE_CHECKING:
@@ -64,15 +66,19 @@ def _read_vars(path: Path | None) -> dict[str, str]:
 
 
 def make_run(
-    intent: Intent, scope: Scope, hosts: Iterable[HostName] = (), *, ready_timeout: float = 120.0
-) -> Run:
+    intent: Intent, scope: Scope, hosts: Collection[HostName] = (), *,
+    ready_timeout: float = 120.0, seen: tuple[Fleet, World] | None = None,
+) -> Run:  # fmt: skip
+    """seen: what this very command has observed, so that it need not look twice."""
     return Run(
         intent,
         scope,
         providers(hosts),
+        hosts,
         environ=os.environ,
         archive=mng_home() / "saved",
         ready_timeout=ready_timeout,
+        seen=seen,
     )
 
 

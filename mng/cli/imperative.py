@@ -82,7 +82,8 @@ def create(
     spec = AgentSpec(type=kind, command=whole, args=args, env=_env(env))
     keys = message_keys((None, text) for text in texts)
     said = tuple(MessageSpec(key, text) for key, text in zip(keys, texts, strict=True))
-    _, world = the_world()
+    seen = the_world([address])
+    world = seen[1]
     name, makes = _place(world, address, new_host=new_host)
     host = HostSpec(source=_source(source)) if makes else None
     if not makes and source:
@@ -90,7 +91,7 @@ def create(
     want = intent.create(name, WantedAgent(spec, messages=said), host, new_host=new_host)
     scope = Scope(None, frozenset({name.host}), frozenset({name}))
     ready = seconds(ready_timeout, "--ready-timeout") or 0.0
-    run = make_run(want, scope, [name.host], ready_timeout=ready)
+    run = make_run(want, scope, [name.host], ready_timeout=ready, seen=seen)
     status = drive(run, Consent(), manner)
     if connect and status == 0:
         from mng.cli.reach import attach
@@ -166,7 +167,7 @@ def message(
     text = check_text(read_text("-") if text == "-" and not file else text)
     if id_ is not None and not _ID.fullmatch(id_):
         raise UsageError(f"{id_!r} is not an id", hint="a-z, 0-9 and -, at most 60")
-    fleet, world = the_world()
+    fleet, world = the_world(names)
     agents = pick_agents(world, list(dict.fromkeys(names)))
     if id_ is not None:
         _check_unused(fleet, world, agents, id_, text)
@@ -175,7 +176,8 @@ def message(
     # A host comes along only if it must be asked; nothing of it is changed.
     scope = Scope(None, frozenset(), frozenset(agents))
     ready = seconds(ready_timeout, "--ready-timeout") or 0.0
-    run = make_run(want, scope, [name.host for name in agents], ready_timeout=ready)
+    hosts, seen = [name.host for name in agents], (fleet, world)
+    run = make_run(want, scope, hosts, ready_timeout=ready, seen=seen)
     raise typer.Exit(drive(run, Consent(), manner))
 
 
@@ -198,16 +200,16 @@ def destroy(
     force: Force = False, discard_work: Discard = None, *, manner: Manner,
 ) -> None:  # fmt: skip
     """End agents. A host goes with its last agent, after its work is saved."""
-    _, world = the_world()
+    fleet, world = the_world(names)
     scope, want = ending(world, *pick_any(world, names))
     consent = Consent(prune=True, force=force, discard_work=frozenset(discard_work or ()))
     check_consent(consent, world)
-    run = make_run(want, scope, [name.host for name in scope.agents or ()])
+    run = make_run(want, scope, scope.hosts or (), seen=(fleet, world))
     raise typer.Exit(drive(run, consent, manner))
 
 
 def _stop_or_start(names: list[str], manner: Manner, *, stop: bool) -> None:
-    _, world = the_world()
+    fleet, world = the_world(names)
     hosts, agents = pick_any(world, names)
     agents |= {name for name in world.agents if name.host in hosts}
     if not agents:
@@ -215,7 +217,8 @@ def _stop_or_start(names: list[str], manner: Manner, *, stop: bool) -> None:
     scope = Scope(None, frozenset(), frozenset(agents))
     dead = {name.name for name in agents if not world.agents[name].alive}
     consent = Consent() if stop else Consent(recreate=frozenset(dead))
-    run = make_run(intent.stopped(agents, stop=stop), scope, [name.host for name in agents])
+    want = intent.stopped(agents, stop=stop)
+    run = make_run(want, scope, [name.host for name in agents], seen=(fleet, world))
     raise typer.Exit(drive(run, consent, manner))
 
 

@@ -36,10 +36,15 @@ def providers(world_of: Iterable[HostName] = ()) -> set[str]:
     return names
 
 
-def the_world() -> tuple[Fleet, World]:
-    """All that is live, and the means to reach it."""
-    fleet = Fleet()
-    return fleet, observe(fleet, providers())
+def the_world(names: Sequence[str] = ()) -> tuple[Fleet, World]:
+    """All that is live, and the means to reach it; if each of the names says its provider, only
+    what these have."""
+    fleet, addresses = Fleet(), [parse_address(name) for name in names]
+    hosts = [HostName(one.provider, one.host or one.name) for one in addresses if one.provider]
+    asked = providers(hosts)
+    if names and len(hosts) == len(names):
+        asked = {host.provider for host in hosts}
+    return fleet, observe(fleet, asked, hosts)
 
 
 def pick_agents(world: World, names: Sequence[str]) -> list[AgentName]:

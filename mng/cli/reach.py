@@ -31,12 +31,13 @@ def attach(machine: Machine, name: AgentName) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("connect needs a terminal", hint=f"mng logs {name}")
     argv = ["sh", "-c", remote.script("attach"), "mng", machine.home, machine.mark, name.name]
-    return machine.transport.attach(argv)
+    # From afar, a client that was cut off may still be attached, and decide how large all is.
+    return machine.transport.attach(argv if machine.local else [*argv, "-d"])
 
 
 def connect(agent: Agent) -> None:
     """Attach this terminal to an agent. Ctrl+b d detaches."""
-    fleet, world = the_world()
+    fleet, world = the_world([agent])
     (name,) = pick_agents(world, [agent])
     check_reachable(world, name)
     live = world.agents[name]
@@ -51,7 +52,7 @@ def exec_(
     timeout: Timeout = None,
 ) -> None:
     """Run a command in an agent's work tree, with its environment."""
-    fleet, world = the_world()
+    fleet, world = the_world([name])
     hosts, agents = pick_any(world, [name])
     host = next(iter(hosts)) if hosts else next(iter(agents)).host
     if why := world.unknown(host):
@@ -112,7 +113,7 @@ def logs(
     tail: Annotated[int, typer.Option("-n", "--tail", help="How many last lines.")] = 1000,
 ) -> None:
     """What agents printed, also after they ended."""
-    fleet, world = the_world()
+    fleet, world = the_world(agents)
     names = pick_agents(world, agents)
     for name in names:
         check_reachable(world, name)
@@ -135,7 +136,7 @@ def wait(
     timeout: Timeout = None,
 ) -> None:
     """Wait until agents are in a state; for scripts."""
-    fleet, world = the_world()
+    fleet, world = the_world(agents)
     names = pick_agents(world, agents)
     for name in names:
         check_reachable(world, name)
@@ -146,7 +147,7 @@ def wait(
 
 def messages(agent: Agent, output: OutputAs = Output.TABLE) -> None:
     """The ledger of an agent: what it was sent, and what became of it."""
-    fleet, world = the_world()
+    fleet, world = the_world([agent])
     (name,) = pick_agents(world, [agent])
     check_reachable(world, name)
     rows = _ledger(fleet, world, name)

@@ -90,7 +90,7 @@ def _short(ref: str) -> str:
 
 def _places(names: list[str]) -> Iterator[tuple[HostName, Machine, Path]]:
     """The hosts that the names mean, each with the repository that its work came from."""
-    fleet, world = the_world()
+    fleet, world = the_world(names)
     hosts, agents = pick_any(world, names)
     found = sorted({*hosts, *(agent.host for agent in agents)}, key=str)
     # All of them first: a mistake in the last name must not come after the first one's work.

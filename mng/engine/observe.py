@@ -29,13 +29,17 @@ class _Seen:
     foreign_agents: list[AgentName] = field(default_factory=list)
 
 
-def observe(fleet: Fleet, providers: Iterable[str]) -> World:
-    """Everything that is live. What doesn't answer is unknown, and fails nothing else."""
+def observe(fleet: Fleet, providers: Iterable[str], hosts: Collection[HostName] = ()) -> World:
+    """Everything that is live. What doesn't answer is unknown, and fails nothing else.
+
+    hosts: those that the command is about.
+    """
 
     def ask(name: str) -> _Seen:
         seen = _Seen()
         try:
-            for found in fleet.provider(name).find():
+            wanted = [host.name for host in hosts if host.provider == name]
+            for found in fleet.provider(name).find(wanted):
                 if isinstance(found, Foreign):
                     seen.foreign_hosts.append(found.name)
                 else:

@@ -32,7 +32,7 @@ from mng.model.action import (
 )  # fmt: skip
 from mng.model.event import Outcome, Result
 from mng.model.name import AgentName, HostName
-from mng.model.record import record_text
+from mng.model.record import host_record
 from mng.model.spec import HostSpec, Owner
 from mng.model.world import HostState, LiveHost
 from mng.reconcile.builder import count
@@ -120,8 +120,7 @@ def _create_host(action: CreateHost, context: Context, say: Say) -> Outcome:
 
 
 def _record(host: LiveHost, spec: HostSpec, owner: Owner, context: Context) -> LiveHost:
-    identity = {"name": host.name.name, "provider": host.name.provider, "mark": host.mark}
-    text = record_text(owner, spec, host.created, **identity)
+    text = host_record(host.name, host.mark, owner, spec, host.created, host.expires)
     remote.put(context.machine(host.name), "host.json", text.encode())
     updated = dataclasses.replace(host, spec=spec, owner=owner)
     context.fleet.add(updated)
@@ -140,7 +139,7 @@ def _unless_gone(
     try:
         return end()
     except MngError:
-        found = context.fleet.provider(host.provider).find()
+        found = context.fleet.provider(host.provider).find([host.name])
         if any(isinstance(one, LiveHost) and one.mark == mark for one in found):
             raise
         return Outcome(Result.ALREADY, "another mng was faster")

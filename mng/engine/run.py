@@ -22,24 +22,29 @@ _AGAIN = 1.0  # seconds between two looks of `--wait`
 
 
 class Run:
-    """One command's way from a want to its end. Observes when it is made.
+    """One command's way from a want to its end. Observes when it is made, unless it was `seen`.
 
-    providers: which to ask. ready_timeout: seconds. archive: where work without a source goes.
+    providers: which to ask. hosts: those it is about. ready_timeout: seconds.
+    archive: where work without a source goes.
     """
 
     def __init__(
-        self, intent: Intent, scope: Scope, providers: Collection[str], *,
+        self, intent: Intent, scope: Scope, providers: Collection[str],
+        hosts: Collection[HostName] = (), *,
         environ: Mapping[str, str], archive: Path, ready_timeout: float = 120.0,
+        seen: tuple[Fleet, World] | None = None,
     ) -> None:  # fmt: skip
         self.intent, self.scope, self.providers = intent, scope, providers
-        self.fleet = Fleet()
+        self.hosts = hosts
+        self.fleet, self.world = seen or (Fleet(), World())
         self.context = Context(self.fleet, environ, archive, ready_timeout=ready_timeout)
-        self.world, self.seconds = World(), 0.0
-        self.observe()
+        self.seconds = 0.0
+        if seen is None:
+            self.observe()
 
     def observe(self) -> None:
         began = time.monotonic()
-        self.world = observe(self.fleet, self.providers)
+        self.world = observe(self.fleet, self.providers, self.hosts)
         self.seconds = time.monotonic() - began
 
     def plan(self, consent: Consent) -> Plan:

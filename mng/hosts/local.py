@@ -9,14 +9,14 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from mng.errors import HostError, HostUnreachable, MissingProgram
 from mng.hosts.process import ProcessTransport
 from mng.hosts.provider import Foreign, Say
 from mng.model.name import NAME, HostName
-from mng.model.record import read_record, record_text
+from mng.model.record import host_record, read_record
 from mng.model.spec import HostSpec, Owner
 from mng.model.transport import Machine
 from mng.model.world import HostState, LiveHost
@@ -67,7 +67,7 @@ class Local:
                     hint=f"apt install {program}   or   brew install {program}",
                 )
 
-    def find(self) -> Sequence[LiveHost | Foreign]:
+    def find(self, names: Collection[str] = ()) -> Sequence[LiveHost | Foreign]:
         try:
             names = sorted(os.listdir(self.hosts))
         except FileNotFoundError:
@@ -110,8 +110,7 @@ class Local:
             self.tidy()
             new.mkdir(parents=True, mode=0o700)
             (new / "id").write_text(mark)
-            identity = {"name": name.name, "provider": name.provider, "mark": mark}
-            text = record_text(owner, spec, created, **identity)
+            text = host_record(name, mark, owner, spec, created)
             (new / "host.json").write_text(text)
             os.rename(new, self.hosts / name.name)
             return LiveHost(name, owner, spec, mark=mark, created=created)

@@ -61,7 +61,7 @@ class ProcessTransport:
     def attach(self, argv: Sequence[str]) -> int:
         """Hand over the terminal. Restored afterwards, whatever the command left behind."""
         with _terminal_kept():
-            return subprocess.call(argv, env={**self.env, **_terminal_env()})
+            return subprocess.call(argv, env={**self.env, **terminal_env()})
 
 
 def _end(process: subprocess.Popen[bytes], sign: signal.Signals) -> None:
@@ -74,7 +74,7 @@ def _end(process: subprocess.Popen[bytes], sign: signal.Signals) -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def _terminal_env() -> dict[str, str]:
+def terminal_env() -> dict[str, str]:
     return {name: os.environ[name] for name in ("TERM", "COLORTERM") if name in os.environ}
 
 

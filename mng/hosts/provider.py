@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Protocol, cast
 
 from mng.errors import UsageError
@@ -16,7 +18,7 @@ from mng.model.transport import Machine
 from mng.model.world import LiveHost
 
 # Ours are entry points too; looking up entry points costs 0.03 s, so only strangers pay it.
-_OURS = {"local": "mng.hosts.local"}
+_OURS = {"local": "mng.hosts.local", "modal": "mng.hosts.modal"}
 PROVIDERS = Installed("mng.providers", _OURS)
 
 Say = Callable[[str], None]
@@ -36,8 +38,11 @@ class Provider(Protocol):
         """Raise MissingProgram for what this machine lacks to use the provider."""
         ...
 
-    def find(self) -> Sequence[LiveHost | Foreign]:
-        """All hosts there are. Raises HostUnreachable if that can't be found out."""
+    def find(self, names: Collection[str] = ()) -> Sequence[LiveHost | Foreign]:
+        """All hosts there are. Raises HostUnreachable if that can't be found out.
+
+        names: hosts that the command is about, for where a list may lag behind.
+        """
         ...
 
     def create(self, name: HostName, spec: HostSpec, owner: Owner, say: Say) -> LiveHost:
@@ -72,5 +77,16 @@ def find_provider(name: str) -> Provider:
 
 
 def provider_names() -> list[str]:
-    """Those that are asked what there is, even if no file names them."""
-    return sorted(_OURS)
+    """Those that are asked what there is, even if no file names them: Modal only by its users."""
+    return sorted(_OURS) if _has_modal_token() else ["local"]
+
+
+def _has_modal_token() -> bool:
+    config = os.environ.get("MODAL_CONFIG_PATH") or os.path.expanduser("~/.modal.toml")
+    return bool(os.environ.get("MODAL_TOKEN_ID")) or os.path.exists(config)
+
+
+@cache
+def script(name: str) -> str:
+    """The text of a script that makes or ends a host."""
+    return (Path(__file__).with_name("scripts") / f"{name}.sh").read_text()

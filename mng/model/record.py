@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from mng import __version__
+from mng.model.name import AgentName, HostName
 from mng.model.spec import AgentSpec, HostSpec, Owner
 
 S = TypeVar("S", HostSpec, AgentSpec)
@@ -22,12 +24,28 @@ class Record(Generic[S]):
     owner: Owner
     spec: S
     created: int  # seconds since the epoch
+    expires: int | None = None
 
 
-def record_text(owner: Owner, spec: HostSpec | AgentSpec, created: int, **identity: str) -> str:
-    """A record as JSON. identity: by what names the thing is known."""
+def host_record(
+    name: HostName, mark: str, owner: Owner, spec: HostSpec, created: int,
+    expires: int | None = None,
+) -> str:  # fmt: skip
+    """A host's record as JSON. created, expires: seconds since the epoch."""
+    known = {"name": name.name, "provider": name.provider, "mark": mark, "expires": expires}
+    return _text(known, owner, spec, created)
+
+
+def agent_record(
+    name: AgentName, incarnation: str, owner: Owner, spec: AgentSpec, created: int
+) -> str:
+    """An agent's record as JSON. created: seconds since the epoch."""
+    return _text({"name": name.name, "incarnation": incarnation}, owner, spec, created)
+
+
+def _text(known: Mapping[str, Any], owner: Owner, spec: HostSpec | AgentSpec, created: int) -> str:
     record = {
-        **identity, "team": owner.team, "file": owner.file, "version": __version__,
+        **known, "team": owner.team, "file": owner.file, "version": __version__,
         "created": created, "spec": spec.to_json(),
     }  # fmt: skip
     return json.dumps(record, indent=1)
@@ -41,15 +59,21 @@ def read_record(text: str, kind: type[S]) -> Record[S]:
         raise Damaged("its record is no whole JSON") from error
     try:
         spec = kind.from_json(data["spec"])
-        hints = get_type_hints(kind)
+        hints = _HINTS[kind]
         fields = {name: (hints[name], getattr(spec, name)) for name in kind.__dataclass_fields__}
         fields |= {name: (str, data[name]) for name in ("team", "file")}
-        for name, (hint, value) in {**fields, "created": (int, data["created"])}.items():
+        fields |= {"created": (int, data["created"])}
+        fields |= {"expires": (int | None, data.get("expires"))}
+        for name, (hint, value) in fields.items():
             if not _fits(hint, value):
                 raise Damaged(f"its record has a wrong {name!r}")
-        return Record(Owner(data["team"], data["file"]), spec, data["created"])
+        whose = Owner(data["team"], data["file"])
+        return Record(whose, spec, data["created"], data.get("expires"))
     except (KeyError, TypeError, AttributeError) as error:
         raise Damaged("its record is not as mng writes it") from error
+
+
+_HINTS = {kind: get_type_hints(kind) for kind in (HostSpec, AgentSpec)}
 
 
 def _fits(hint: Any, value: Any) -> bool:

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from mng.errors import NotFound
+from mng.errors import HostUnreachable, NotFound
 from mng.model.name import Address, AgentName, HostName
 from mng.model.world import World
 
@@ -56,6 +56,10 @@ def _one(address: Address, found: Sequence[T], noun: str, world: World) -> T:
     if found:
         names = ", ".join(_whole(name) for name in found)
         raise NotFound(f"{str(address)!r} is ambiguous: {names}", hint="write it in full")
+    silent = world.silent if address.provider is None else {address.provider}
+    if words := [f"{name}: {why}" for name, why in world.silent.items() if name in silent]:
+        # It may well be there: of a provider that does not answer, nothing is known.
+        raise HostUnreachable(f"nobody knows whether {address} is there: {words[0]}")
     known = [*(name.name for name in world.agents), *(name.name for name in world.hosts)]
     near = difflib.get_close_matches(address.name, known, 1)
     nearest = f"   (nearest: {near[0]})" if near else ""

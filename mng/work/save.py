@@ -234,7 +234,8 @@ def changed_since(
     """
     if saved.known is None:
         return False
-    args = (_label(host, now), str(int(now.timestamp())), "thin", *keep)
+    mode = "thin" if saved.known else "whole"  # without a source, what came in is nothing new
+    args = (_label(host, now), str(int(now.timestamp())), mode, *keep)
     with open(os.devnull, "wb") as nowhere:
         done = remote.run_script(
             machine, remote.script(*SENDS), *args, stdin=saved.known, stdout=nowhere

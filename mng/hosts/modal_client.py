@@ -1,0 +1,83 @@
+"""Modal's SDK: loaded when it is first needed, under deadlines of ours, its errors as ours."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Coroutine, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any, TypeVar
+
+from mng.errors import HostError, HostGone, HostUnreachable
+
+T = TypeVar("T")
+
+CONTACT = 8.0  # seconds for what only asks; the SDK itself would try for a minute
+_THROTTLED = "20"  # seconds that the SDK may wait for its rate limit; its own default has no end
+_TOKEN = "modal setup   or   export MODAL_TOKEN_ID=... MODAL_TOKEN_SECRET=..."
+
+
+def sdk() -> ModuleType:
+    """The module `modal`: 0.9 s that only those pay who have something to ask it."""
+    os.environ.setdefault("MODAL_MAX_THROTTLE_WAIT", _THROTTLED)
+    os.environ.setdefault("MODAL_LOGLEVEL", "ERROR")
+    import modal
+
+    return modal
+
+
+def ask(work: Coroutine[Any, Any, T], *, timeout: float | None = CONTACT) -> T:
+    """Run what awaits the SDK. timeout: seconds; None waits for ever.
+
+    Raises HostUnreachable, HostGone, HostError.
+    """
+    with translated(timeout):
+        return asyncio.run(asyncio.wait_for(work, timeout))
+
+
+async def together(*works: Awaitable[Any]) -> list[Any]:
+    """All results. The first error is raised once all have ended, so that none is left behind."""
+    results = await asyncio.gather(*works, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results
+
+
+@contextmanager
+def translated(timeout: float | None = None) -> Iterator[None]:
+    """The SDK's errors as ours: one line, and the next command."""
+    errors = sdk().exception
+    try:
+        yield
+    except TimeoutError as error:
+        within = f" within {timeout:g} s" if timeout else ""
+        raise HostUnreachable(f"Modal did not answer{within}", hint=_LATER) from error
+    except errors.AuthError as error:
+        missing = "Token missing" in str(error)
+        what = "no token for Modal" if missing else f"Modal refused the token: {_line(error)}"
+        raise HostUnreachable(f"{what}; try: {_TOKEN}", hint=_TOKEN) from error
+    except errors.PermissionDeniedError as error:
+        raise HostError(f"Modal forbids it: {_line(error)}", hint="modal profile list") from error
+    except errors.ResourceExhaustedError as error:
+        raise HostUnreachable(f"Modal's limit is reached: {_line(error)}", hint=_LATER) from error
+    except (errors.NotFoundError, errors.SandboxTerminatedError) as error:
+        raise HostGone(f"not there: {_line(error)}", hint="mng list") from error
+    except (errors.SandboxTimeoutError, errors.ConflictError) as error:
+        raise HostGone(f"it has ended: {_line(error)}", hint="mng list") from error
+    except (errors.ConnectionError, errors.ServiceError, errors.InternalError) as error:
+        raise HostUnreachable(f"Modal can't be reached: {_line(error)}", hint=_LATER) from error
+    except (errors.TimeoutError, ConnectionError, asyncio.CancelledError) as error:
+        raise HostUnreachable(f"Modal did not answer: {_line(error)}", hint=_LATER) from error
+    except errors.Error as error:
+        raise HostError(f"Modal says: {_line(error)}", hint="mng plan") from error
+
+
+_LATER = "the same again, later"
+
+
+def _line(error: BaseException) -> str:
+    """The last line of what an error says: of a failed build, the one that tells why."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

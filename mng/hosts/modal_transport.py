@@ -1,0 +1,145 @@
+"""A sandbox as a machine: commands by exec, with streams both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import select
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from mng.errors import CannotRun, HostError, HostUnreachable
+from mng.hosts.modal_client import ask, sdk, together
+from mng.model.transport import Completed
+
+if TYPE_CHECKING:
+    from modal import Sandbox
+
+_CHUNK = 1 << 20  # bytes of stdin at once; Modal takes 16 MiB
+_MOST = 65_000  # characters of a command line, a little below Modal's limit
+_GRACE = 5.0  # seconds for Modal beyond the command's own time
+_MARK = "MNG_EXEC"  # a variable by which a command that must end is found again
+
+
+class SandboxTransport:
+    """Runs commands in a sandbox. They get the sandbox's environment and no other."""
+
+    def __init__(self, box: Sandbox) -> None:
+        self.box = box
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes | BinaryIO = b"",
+        stdout: BinaryIO | None = None,
+        stderr: BinaryIO | None = None,
+        timeout: float | None = None,
+    ) -> Completed:
+        """Run a command to its end. One that is given up ends in the sandbox, too."""
+        if sum(map(len, argv)) > _MOST:
+            raise CannotRun("the command line is too long for Modal", hint="send it by stdin")
+        command = _Command(self.box, argv, stdin, stdout, stderr, timeout)
+        whole = None if timeout is None else timeout + _GRACE
+        try:
+            done = ask(command.run(), timeout=whole)
+        except BaseException:
+            if stdout is not None:
+                self._end(command.mark)
+            raise
+        finally:
+            os.close(command.wake)
+        if done.status == -1 and timeout is not None:
+            raise HostUnreachable(f"no answer within {timeout:g} s")
+        return done
+
+    def _end(self, mark: str) -> None:
+        """End all that came from a command: Modal itself ends none before its time."""
+        script = (
+            f"for p in /proc/[0-9]*; do grep -qsz '^{_MARK}={mark}$' $p/environ && "
+            "kill -s INT ${p#/proc/} && set -- $* ${p#/proc/}; done; sleep 1; kill -s KILL $*"
+        )
+        with suppress(HostError):
+            ask(_start(self.box, ["sh", "-c", script], timeout=10))
+
+    def attach(self, argv: Sequence[str]) -> int:
+        """Hand over the terminal, and attach anew when the connection breaks."""
+        from mng.hosts.modal_terminal import attach
+
+        return attach(partial(_start, self.box), self._end, argv)
+
+
+async def _start(box: Sandbox, argv: Sequence[str], *, mark: str = "", **how: Any) -> Any:
+    if mark:
+        how["env"] = {**how.get("env", {}), _MARK: mark}
+    return await box.exec.aio(*argv, text=False, **how)
+
+
+class _Command:
+    """One exec: stdin, stdout, stderr and the status move at the same time."""
+
+    def __init__(
+        self, box: Sandbox, argv: Sequence[str], stdin: bytes | BinaryIO,
+        stdout: BinaryIO | None, stderr: BinaryIO | None, timeout: float | None,
+    ) -> None:  # fmt: skip
+        self.mark = os.urandom(8).hex()
+        self._box, self._argv = box, argv
+        self._stdin, self._stdout, self._stderr = stdin, stdout, stderr
+        self._timeout = None if timeout is None else math.ceil(timeout)
+        self.wake, self._ended = os.pipe()  # stops the thread that waits for stdin
+
+    async def run(self) -> Completed:
+        # Only what streams may have to be ended; what a script leaves running must not be found.
+        mark = self.mark if self._stdout is not None else ""
+        try:
+            process = await _start(self._box, self._argv, timeout=self._timeout, mark=mark)
+            writing = asyncio.ensure_future(self._feed(process.stdin))
+            try:
+                status, out, err = await together(
+                    process.wait.aio(),
+                    _copy(process.stdout, self._stdout),
+                    _copy(process.stderr, self._stderr),
+                )
+            finally:
+                writing.cancel()
+        finally:
+            os.close(self._ended)
+        return Completed(status, out, err)
+
+    async def _feed(self, stdin: Any) -> None:
+        """Send stdin. A command that has ended, or closed it, has no need of the rest."""
+        try:
+            if isinstance(self._stdin, bytes):
+                for start in range(0, len(self._stdin), _CHUNK):
+                    stdin.write(self._stdin[start : start + _CHUNK])
+                    if start + _CHUNK < len(self._stdin):
+                        await stdin.drain.aio()
+            else:
+                while chunk := await asyncio.to_thread(_read, self._stdin.fileno(), self.wake):
+                    stdin.write(chunk)
+                    await stdin.drain.aio()
+            stdin.write_eof()
+            await stdin.drain.aio()
+        except (sdk().exception.Error, ValueError, OSError):
+            pass
+
+
+def _read(source: int, wake: int) -> bytes:
+    """The next bytes; none at the end, or once the other end of `wake` is closed."""
+    ready, _, _ = select.select([source, wake], [], [])
+    return b"" if wake in ready else os.read(source, _CHUNK)
+
+
+async def _copy(stream: Any, out: BinaryIO | None) -> bytes:
+    """All of a stream, or nothing where it went to a file."""
+    kept = bytearray()
+    async for chunk in stream:
+        if out is None:
+            kept += chunk
+            continue
+        out.write(chunk)
+        out.flush()
+    return bytes(kept)

@@ -1,0 +1,8 @@
+"""A Modal on this machine, for tests: the real protocol, real sandboxes, faults on demand.
+
+python -m tests.modal_loopback --announce FILE [--latency-ms N] [--rpc-log FILE] [--faults FILE]
+
+`wire` carries RPCs (authentication, log, faults), `control*` and `router` answer them, `sandboxes`,
+`images` and `volumes` hold what they speak of, `cell` and `inside` are processes in namespaces.
+Nothing here needs `modal`, only the messages of `modal_proto`.
+"""
