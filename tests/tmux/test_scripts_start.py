@@ -77,3 +77,52 @@ def test_a_secret_that_nobody_takes_does_not_stay(home: Home) -> None:
     home.machine.transport.run(argv, stdin=stdin, timeout=60)
 
     assert home.buffers() == []
+
+
+HANGS_ON = "trap '' HUP TERM; (setsid sh -c 'trap \"\" HUP TERM; sleep 1000; :' &) ; sleep 1000; :"
+
+
+def strays_of(home: Home, incarnation: str) -> list[psutil.Process]:
+    """The living processes of an incarnation, wherever they went."""
+    mine = f"{home.home}/agents/.{incarnation}"
+    return [one for one in home.processes() if one.environ().get("MNG_AGENT_DIR") == mine]
+
+
+@pytest.mark.parametrize("accident", ["socket", "server"])
+@pytest.mark.parametrize("known", [True, False])
+def test_two_incarnations_are_never_alive_at_once(home: Home, accident: str, known: bool) -> None:
+    """Though tmux knows nothing of the old one any more, and though it ignores every signal."""
+    home.start(home.want(["sh", "-c", HANGS_ON]))
+    home.start(home.want(SLEEPER, "bob", "i9"))
+    eventually(lambda: len(strays_of(home, "i1")) == 4)
+    bob = strays_of(home, "i9")
+    server = psutil.Process(int(home.tmux("display-message", "-p", "#{pid}")))
+    (home.home / "tmux").unlink()
+    if accident == "server":
+        server.kill()
+
+    want = home.want(SLEEPER, incarnation="i2", replaces="i1" if known else None)
+    assert home.start(want)[0] == "started"
+
+    assert strays_of(home, "i1") == []
+    assert len(strays_of(home, "i2")) == 1
+    if accident == "socket":
+        assert strays_of(home, "i9") == bob
+        home.call("stop", "bob", "i9", "destroy")
+        server.kill()
+    assert strays_of(home, "i9") == []
+
+
+@pytest.mark.parametrize("what", ["stop", "destroy"])
+def test_a_daemon_ends_with_its_agent(home: Home, what: str) -> None:
+    """Also one whose agent has ended before; that of another agent with a similar name stays."""
+    daemon = "setsid sh -c 'sleep 1000; :' >/dev/null 2>&1 & sleep 0.3"
+    home.start(home.want(["sh", "-c", daemon]))
+    home.start(home.want(["sh", "-c", daemon], "bob", "i10"))
+    eventually(lambda: home.option("pane_dead") == home.option("pane_dead", "bob") == "1")
+    assert (len(strays_of(home, "i1")), len(strays_of(home, "i10"))) == (2, 2)
+
+    home.call("stop", "ada", "i1", what)
+
+    assert (len(strays_of(home, "i1")), len(strays_of(home, "i10"))) == (0, 2)
+    home.call("stop", "bob", "i10", "stop")

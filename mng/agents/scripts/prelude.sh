@@ -70,29 +70,41 @@ link_only() {
     [ -z "$1" ] || ln -sfn "$agent" "agents/.$1"
 }
 
+# strays INC: the processes of that incarnation wherever they went, known by their environment: those
+# that left its tree, or outlived its session. Linux tells; INC may be '*'.
+strays() {
+    for link in agents/.$1; do
+        [ "$(readlink "$link")" = "$agent" ] || continue
+        grep -lzxF -e "MNG_AGENT_DIR=$home/$link" /proc/[0-9]*/environ 2>/dev/null | cut -d / -f 3
+    done
+}
+
+# end_all PID...   asks them to end, and ends those that don't.
+end_all() {
+    for signal in TERM HUP; do
+        for one; do kill -s "$signal" "$one" 2>/dev/null || :; done
+    done
+    tries=0 alive=$*
+    while [ -n "$alive" ] && [ "$tries" -lt 60 ]; do
+        # One look at all of them: a ps for each would make a large tree outlive its time.
+        alive=$(ps -A -o pid= -o stat= |
+            awk -v left="$*" '
+                BEGIN { n = split(left, one); for (i = 1; i <= n; i++) wanted[one[i]] }
+                $1 in wanted && $2 !~ /^Z/ { print $1 }')
+        [ -z "$alive" ] || sleep 0.05
+        tries=$((tries + 1))
+    done
+    for one in $alive; do kill -s KILL "$one" 2>/dev/null || :; done
+}
+
 # end_session INC: ends its processes, keeps what it printed, and removes its tmux session.
 end_session() {
-    inc=$1
-    look || return 0
-    journal_start
-    { tm capture-pane -p -J -S - -t "$pane" 2>/dev/null || :; } >>"agents/$agent/log"
-    if [ "$dead" != 1 ]; then
-        left=$(tree "$pid" | tr '\n' ' ')
-        for signal in TERM HUP; do
-            for one in $left; do kill -s "$signal" "$one" 2>/dev/null || :; done
-        done
-        tries=0
-        while [ "$tries" -lt 60 ]; do
-            # One look at all of them: a ps for each would make a large tree outlive its time.
-            alive=$(ps -A -o pid= -o stat= |
-                awk -v left="$left" '
-                    BEGIN { n = split(left, one); for (i = 1; i <= n; i++) wanted[one[i]] }
-                    $1 in wanted && $2 !~ /^Z/ { print $1 }')
-            [ -n "$alive" ] || break
-            tries=$((tries + 1))
-            sleep 0.05
-        done
-        for one in $alive; do kill -s KILL "$one" 2>/dev/null || :; done
+    inc=$1 pane=''
+    if look; then
+        journal_start
+        { tm capture-pane -p -J -S - -t "$pane" 2>/dev/null || :; } >>"agents/$agent/log"
+        [ "$dead" = 1 ] || end_all $(tree "$pid")
     fi
-    tm if-shell -F -t "$pane" "#{==:#{@mng_inc},$inc}" "kill-session -t $pane" 2>/dev/null || :
+    end_all $(strays "$inc")
+    [ -z "$pane" ] || tm if-shell -F -t "$pane" "#{==:#{@mng_inc},$inc}" "kill-session -t $pane" 2>/dev/null || :
 }

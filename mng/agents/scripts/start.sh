@@ -32,6 +32,7 @@ if [ "$old" != - ]; then
     rm -f "agents/$agent/status.json" "agents/$agent/draft"
     note "ended $old"
 fi
+end_all $(strays '*') # no two incarnations of an agent are ever alive at once
 link_only "$inc"
 mkdir -p bin
 for file in tmux.conf died.sh bin/git bin/mng-commit; do mv -f "agents/$agent/$file" "$file"; done
