@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -131,25 +130,8 @@ def _run_up(
     desired = loaded.desired
     scope = _scope(desired, names)
     run = make_run(intent.up(desired), scope, desired.hosts, ready_timeout=ready_timeout)
-    _check_team(loaded, run.world)
     check_consent(consent, run.world, desired)
     return run
-
-
-def _check_team(loaded: Loaded, world: World) -> None:
-    """A name that a team has from its file's place may be another file's, too: two directories can
-    be called the same. What is said in the file counts, wherever the file lies."""
-    owner = loaded.desired.owner
-    owners = [host.owner for host in world.hosts.values()]
-    owners += [agent.owner for agent in world.agents.values()]
-    live = next((one for one in owners if one.team == owner.team), owner)
-    if loaded.tree.get("name") or not os.path.exists(live.file) or not os.path.exists(owner.file):
-        return
-    if not os.path.samefile(live.file, owner.file):
-        raise UsageError(
-            f"a team named {owner.team!r} is up, from {live.file}",
-            hint=f"`name: ANOTHER` in this file   or   mng down -f {live.file}",
-        )
 
 
 def check_consent(consent: Consent, world: World, desired: Desired | None = None) -> None:
@@ -238,9 +220,7 @@ def _whose(
     if not file and names and names[0] in owners:
         return owners[names[0]], names[1:], []
     if file or discover(Path.cwd()):
-        loaded = load_files(file, var, vars_file)
-        _check_team(loaded, world)
-        desired = loaded.desired
+        desired = load_files(file, var, vars_file).desired
         return desired.owner, names, list(desired.hosts)
     here = [owner for owner in owners.values() if Path(owner.file).parent == Path.cwd()]
     if len(here) == 1:

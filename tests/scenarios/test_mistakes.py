@@ -35,26 +35,6 @@ def test_a_mistake_changes_nothing(stage: Stage, mistake: str) -> None:
     assert {name: stage.pid(name) for name in stage.agents()} == {"ada": pid}
 
 
-def test_a_directory_of_the_same_name_is_another_team(stage: Stage) -> None:
-    """Neither `up` nor `down` takes one for the other; once that file is gone, it is the same."""
-    first, second = stage.root / "a" / "shop", stage.root / "b" / "shop"
-    for place in (first, second):
-        place.mkdir(parents=True)
-        text = f"hosts: {{box: {{source: {stage.repo}}}}}\nagents: {{ada: {{type: demo}}}}\n"
-        (place / "mng.yaml").write_text(text)
-    stage.must("up", cwd=first)
-    pid = stage.pid("ada")
-
-    for command in ("up", "plan", "down"):
-        done = stage.mng(command, cwd=second)
-        assert (done.status, done.out) == (2, ""), done
-        assert f"a team named 'shop' is up, from {first}/mng.yaml" in done.err
-    assert stage.pid("ada") == pid
-    (first / "mng.yaml").unlink()
-    stage.must("down", cwd=second)
-    assert stage.agents() == {}
-
-
 def test_a_name_in_the_file_is_the_team_wherever_the_file_lies(stage: Stage) -> None:
     """A second file of the same name goes on with the first one's agents."""
     stage.raised({"ada": demo()})
