@@ -21,7 +21,7 @@ def any_names(incomplete: str) -> list[str]:
 def team_names(incomplete: str) -> list[str]:
     """Teams, and what is theirs."""
     world = _live()
-    teams = [team for team, owner in world.owners.items() if not owner.adhoc]
+    teams = {owner.team for owner in world.owners if not owner.adhoc}
     return _fitting(incomplete, [*teams, *_agents(world), *map(str, world.hosts)])
 
 

@@ -79,9 +79,8 @@ def _consent(
 
 def _scope(desired: Desired, names: list[str] | None) -> Scope:
     """The team's, or only the named agents with what they need."""
-    team = desired.owner.team
     if not names:
-        return Scope(team)
+        return Scope(desired.owner)
     addresses = [parse_address(name) for name in names]
     agents = {
         name for name in desired.agents for address in addresses
@@ -95,7 +94,7 @@ def _scope(desired: Desired, names: list[str] | None) -> Scope:
     if unknown := {address.name for address in addresses} - known:
         raise not_found(unknown)
     agents |= {name for name in desired.agents if name.host in hosts}
-    return Scope(team, frozenset(hosts), frozenset(_with_needs(desired, agents)))
+    return Scope(desired.owner, frozenset(hosts), frozenset(_with_needs(desired, agents)))
 
 
 def _with_needs(desired: Desired, agents: set[AgentName]) -> set[AgentName]:
@@ -184,20 +183,20 @@ def down(
     """Destroy the team's agents, save the work, destroy its hosts."""
     _, world = the_world()
     owner, rest, hosts = _whose(world, file, var, vars_file, names or [])
-    scope, want = Scope(owner.team), intent.down(owner)
+    scope, want = Scope(owner), intent.down(owner)
     if rest:
         mine = World(
-            {k: v for k, v in world.hosts.items() if v.owner.team == owner.team},
-            {k: v for k, v in world.agents.items() if v.owner.team == owner.team},
+            {k: v for k, v in world.hosts.items() if owner.owns(v.owner)},
+            {k: v for k, v in world.agents.items() if owner.owns(v.owner)},
         )
-        scope, want = ending(mine, *pick_any(mine, rest), team=owner.team)
+        scope, want = ending(mine, *pick_any(mine, rest), owner=owner)
     consent = Consent(prune=True, force=force, discard_work=frozenset(discard_work or ()))
     check_consent(consent, world)
     raise typer.Exit(drive(make_run(want, scope, hosts), consent, manner))
 
 
 def ending(
-    world: World, hosts: set[HostName], agents: set[AgentName], *, team: str | None = None
+    world: World, hosts: set[HostName], agents: set[AgentName], *, owner: Owner | None = None
 ) -> tuple[Scope, intent.Intent]:
     """What goes with these: all agents of a host, and a host with its last agent."""
     gone = agents | {name for name in world.agents if name.host in hosts}
@@ -205,7 +204,7 @@ def ending(
         name for name in world.hosts
         if (left := world.agents_on(name)) and all(agent.name in gone for agent in left)
     }  # fmt: skip
-    scope = Scope(team, frozenset(hosts | emptied), frozenset(gone))
+    scope = Scope(owner, frozenset(hosts | emptied), frozenset(gone))
     return scope, intent.without(hosts, gone, emptied)
 
 
@@ -216,13 +215,17 @@ def _whose(
     """The team that is meant, the names that are left, and the hosts that the file names."""
     from mng.config.load import discover
 
-    owners = {team: owner for team, owner in world.owners.items() if not owner.adhoc}
-    if not file and names and names[0] in owners:
-        return owners[names[0]], names[1:], []
+    owners = [dataclasses.replace(o, unnamed=True) for o in world.owners if not o.adhoc]
+    named = [owner for owner in owners if [owner.team] == names[:1]]
+    if not file and named:
+        if len(named) > 1:
+            files = "   or   ".join(sorted(f"mng down -f {owner.file}" for owner in named))
+            raise NotFound(f"team {names[0]} is of several files", hint=files)
+        return named[0], names[1:], []
     if file or discover(Path.cwd()):
         desired = load_files(file, var, vars_file).desired
         return desired.owner, names, list(desired.hosts)
-    here = [owner for owner in owners.values() if Path(owner.file).parent == Path.cwd()]
+    here = [owner for owner in owners if Path(owner.file).parent == Path.cwd()]
     if len(here) == 1:
         return here[0], names, []
     if names:
@@ -230,8 +233,8 @@ def _whose(
     raise UsageError("which team?", hint=f"mng down TEAM; the teams: {_list(owners)}")
 
 
-def _list(owners: dict[str, Owner]) -> str:
-    return ", ".join(sorted(owners)) or "none is up"
+def _list(owners: list[Owner]) -> str:
+    return ", ".join(sorted({owner.team for owner in owners})) or "none is up"
 
 
 def validate(file: Files = None, var: Vars = None, vars_file: VarsFile = None) -> None:
@@ -291,7 +294,7 @@ def export(
     from mng.cli.export import export_text
 
     fleet, world = the_world()
-    teams = sorted(world.owners)
+    teams = sorted({owner.team for owner in world.owners})
     if team is None and len(teams) == 1:
         team = teams[0]
     if team is None or team not in teams:

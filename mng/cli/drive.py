@@ -72,7 +72,7 @@ def drive(run: Run, consent: Consent, manner: Manner) -> int:
     finally:
         view.close()
     if isinstance(view, PlainView) and (tally.end.exit_status or not isinstance(view, Quiet)):
-        for line in tally.lines(by_hand=run.scope.team is None):
+        for line in tally.lines(by_hand=run.scope.owner is None):
             print(line, file=sys.stderr)
     if watched.timed_out:
         print(

@@ -30,7 +30,8 @@ class Known:
 def resolve(checked: Checked, known: Known, messages: Messages, first: Path) -> Desired:
     """Everything that the file wants, owned by its team. Faults are told, not raised."""
     document = checked.document
-    owner = Owner(document.name or team_name(first), os.path.abspath(first))
+    file = os.path.join(os.path.realpath(first.parent), first.name)
+    owner = Owner(document.name or team_name(first), file, unnamed=not document.name)
     names = {name: HostName(host.provider, name) for name, host in document.hosts.items()}
     hosts = {
         names[name]: WantedHost(

@@ -96,10 +96,9 @@ def _create_host(action: CreateHost, context: Context, say: Say) -> Outcome:
     host = context.fleet.provider(action.name.provider).create(
         action.name, action.spec, action.owner, say
     )
-    if host.owner.team != action.owner.team:
-        raise HostError(
-            f"host {host.name} belongs to team {host.owner.team}", hint="choose another name"
-        )
+    if not action.owner.owns(host.owner):
+        whose = f"{host.owner.team} ({host.owner.file})"
+        raise HostError(f"host {host.name} belongs to team {whose}", hint="choose another name")
     machine = context.fleet.add(host)
     if host.spec != action.spec:
         host = _record(host, action.spec, action.owner, context)
@@ -231,7 +230,7 @@ def _adopt(action: StartAgent, context: Context, incarnation: str) -> Outcome:
         raise AgentError(
             f"a session {action.name.name} is there that mng did not make", hint="mng list"
         )
-    if there.spec != action.spec or there.owner.team != action.owner.team:
+    if there.spec != action.spec or not action.owner.owns(there.owner):
         raise AgentError(f"{action.name} was made meanwhile from another spec", hint="run it again")
     context.incarnations[action.name] = incarnation
     return Outcome(Result.ALREADY, "another mng was faster")

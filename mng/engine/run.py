@@ -74,7 +74,7 @@ class Run:
             self.fleet.provider(name).tidy()
         for event in apply(plan, self.context):
             status = _fold(status, event)
-            late = max(late, _late(event, by_hand=self.scope.team is None))
+            late = max(late, _late(event, by_hand=self.scope.owner is None))
             yield event
         if self.context.stop.is_set():
             yield Converged(130, interrupted=True)

@@ -254,13 +254,16 @@ class Plan:
 class Scope:
     """What a command may touch.
 
-    team: only what this team owns, None for whatever the names say.
+    owner: only what is this owner's, None for whatever the names say.
     hosts, agents: only these, None for all. Steps outside the scope are not even planned.
     """
 
-    team: str | None = None
+    owner: Owner | None = None
     hosts: frozenset[HostName] | None = None
     agents: frozenset[AgentName] | None = None
+
+    def may_touch(self, made: Owner) -> bool:
+        return self.owner is None or self.owner.owns(made)
 
     def has_host(self, name: HostName) -> bool:
         return self.hosts is None or name in self.hosts

@@ -191,10 +191,18 @@ def message_keys(messages: Iterable[tuple[str | None, str]]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who made something: the team (`-` for ad hoc) and the file that declared it."""
+    """Who made something: the team (`-` for ad hoc) and the file that declared it.
+
+    unnamed: the file names no team, so that it is called after the file or its directory.
+    """
 
     team: str = "-"
     file: str = ""
+    unnamed: bool = field(default=False, compare=False)
+
+    def owns(self, made: Owner) -> bool:
+        """What `made` has made is this owner's: a team that nobody named is its one file's."""
+        return self.team == made.team and (self.file == made.file or not self.unnamed)
 
     @property
     def adhoc(self) -> bool:

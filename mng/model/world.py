@@ -124,10 +124,10 @@ class World:
         return self.silent.get(host.provider, "")
 
     @property
-    def owners(self) -> dict[str, Owner]:
-        """Whoever owns a host or an agent, by team."""
-        hosts = {host.owner.team: host.owner for host in self.hosts.values()}
-        return hosts | {agent.owner.team: agent.owner for agent in self.agents.values()}
+    def owners(self) -> set[Owner]:
+        """Whoever owns a host or an agent."""
+        hosts = {host.owner for host in self.hosts.values()}
+        return hosts | {agent.owner for agent in self.agents.values()}
 
     def agents_on(self, host: HostName) -> list[LiveAgent]:
         return [agent for name, agent in sorted(self.agents.items()) if name.host == host]

@@ -19,7 +19,7 @@ from mng.model.action import (
 from mng.model.name import AgentName
 from mng.model.spec import Change, Condition, Desired, MessageSpec, WantedAgent
 from mng.model.world import AgentState, LiveAgent, Sent, SentState
-from mng.reconcile.builder import Builder, count
+from mng.reconcile.builder import Builder, count, not_owned
 from mng.reconcile.drift import Drift, classes, drift, in_words
 from mng.reconcile.messages import Verdict, settle
 
@@ -104,7 +104,7 @@ def _why_new(builder: Builder, name: AgentName, wanted: WantedAgent) -> str:
         if other.host == name.host
         and other not in builder.desired.agents
         and live.alive
-        and live.owner.team == wanted.owner.team
+        and wanted.owner.owns(live.owner)
         and live.spec == wanted.spec
     ]
     return f"not found (renamed? say `was: {twins[0]}`)" if len(twins) == 1 else "not found"
@@ -164,7 +164,7 @@ def _before(builder: Builder, name: AgentName) -> int | None:
 
 
 def _rename(builder: Builder, name: AgentName, wanted: WantedAgent, old: LiveAgent) -> None:
-    if old.owner.team != wanted.owner.team:
+    if not wanted.owner.owns(old.owner):
         builder.refuse(name, f"{old.name} is not this team's, so it can't be renamed")
         return
     rename = RenameAgent(old.name, name.name, old.incarnation)
@@ -174,11 +174,10 @@ def _rename(builder: Builder, name: AgentName, wanted: WantedAgent, old: LiveAge
 
 
 def _may_manage(builder: Builder, live: LiveAgent, wanted: WantedAgent) -> bool:
-    if live.owner.team == wanted.owner.team:
+    if wanted.owner.owns(live.owner):
         return True
     if not live.owner.adhoc:
-        whose = f"belongs to team {live.owner.team} ({live.owner.file})"
-        builder.refuse(live.name, whose, "choose another name")
+        builder.refuse(live.name, *not_owned(live.owner, wanted.owner, "choose another name"))
         return False
     if builder.consent.adopt or builder.consent.everything:
         return True
@@ -255,7 +254,7 @@ def _keep(
 ) -> None:
     """The process stays as it is; its record and its messages follow."""
     before = _before(builder, live.name)
-    if Change.IN_PLACE in classes(drifts) or live.owner.team != wanted.owner.team:
+    if Change.IN_PLACE in classes(drifts) or not wanted.owner.owns(live.owner):
         words = in_words(drifts, Change.IN_PLACE) or "adopted"
         update = UpdateAgent(live.name, live.incarnation, wanted.spec, wanted.owner)
         builder.add(update, words, [before], wanted.at)

@@ -33,7 +33,7 @@ from mng.model.action import (
     UpdateHost,
 )  # fmt: skip
 from mng.model.name import AgentName, HostName
-from mng.model.spec import Condition, Desired
+from mng.model.spec import Condition, Desired, Owner
 from mng.model.world import LiveAgent, World
 
 
@@ -109,6 +109,13 @@ class Builder:
 def count(number: int, noun: str) -> str:
     """`1 message`, `2 messages`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def not_owned(made: Owner, wanted: Owner, way: str) -> tuple[str, str]:
+    """Why a thing is not the want's, and what to do about it. way: where the teams differ."""
+    if made.team == wanted.team:
+        return f"team {made.team} is also used by {made.file}", "give your file another `name:`"
+    return f"belongs to team {made.team} ({made.file})", way
 
 
 def thing_of(step: Step) -> str:

@@ -19,7 +19,7 @@ from mng.model.name import AgentName, HostName
 from mng.model.spec import Change, Desired, WantedHost
 from mng.model.world import LiveAgent, LiveHost, World
 from mng.reconcile.agents import by_need, cost_of_end, plan_agent, plan_end
-from mng.reconcile.builder import Builder, count
+from mng.reconcile.builder import Builder, count, not_owned
 from mng.reconcile.drift import drift, in_words
 
 _EASY = {"setup", "env", "timeout", "idle_timeout"}  # may change while a host is being made
@@ -81,11 +81,11 @@ def _leaves(builder: Builder, name: HostName) -> bool:
 
 
 def _may_manage_host(builder: Builder, live: LiveHost, wanted: WantedHost) -> bool:
-    if live.owner.team == wanted.owner.team:
+    if wanted.owner.owns(live.owner):
         return True
     if not live.owner.adhoc:
-        whose = f"belongs to team {live.owner.team} ({live.owner.file})"
-        builder.refuse(live.name, whose, "say `external: true` to put agents on it")
+        way = "say `external: true` to put agents on it"
+        builder.refuse(live.name, *not_owned(live.owner, wanted.owner, way))
     elif builder.consent.adopt or builder.consent.everything:
         return True
     else:
@@ -102,7 +102,7 @@ def _converge_host(builder: Builder, live: LiveHost, wanted: WantedHost) -> None
     if hard and (not easy or name.name in builder.consent.replace_host):
         _replace_host(builder, live, wanted, in_words(drifts, Change.REPLACE))
         return
-    adopted = live.owner.team != wanted.owner.team
+    adopted = not wanted.owner.owns(live.owner)
     if adopted or (drifts and not easy):
         words = in_words(drifts, Change.IN_PLACE) or "adopted"
         update = UpdateHost(name, live.mark, wanted.spec, wanted.owner)
@@ -200,7 +200,7 @@ def _surplus_hosts(builder: Builder) -> list[LiveHost]:
         for name, host in sorted(builder.world.hosts.items())
         if name not in builder.desired.hosts
         and builder.scope.has_host(name)
-        and builder.scope.team in (None, host.owner.team)
+        and builder.scope.may_touch(host.owner)
     ]
 
 
@@ -228,8 +228,7 @@ def _takes_over(builder: Builder, old: LiveAgent) -> bool:
 
 def _ours(builder: Builder, agent: LiveAgent) -> bool:
     """Within reach of the command: of its team, if it speaks for one, and in its scope."""
-    in_team = builder.scope.team in (None, agent.owner.team)
-    return in_team and builder.scope.has_agent(agent.name)
+    return builder.scope.may_touch(agent.owner) and builder.scope.has_agent(agent.name)
 
 
 def _to_adopt(builder: Builder, agent: LiveAgent) -> bool:

@@ -187,9 +187,9 @@ def _scopes(draw: st.DrawFn, desired: Desired) -> Scope:
     """The team, or some agents of the file with those that they come after."""
     names = sorted(desired.agents)
     if not names or draw(st.integers(0, 3)) != 1:
-        return Scope("auth")
+        return Scope(AUTH)
     chosen = set(draw(st.lists(st.sampled_from(names), min_size=1)))
     for _ in names:
         needs = {other for name in chosen for other in desired.agents[name].spec.after}
         chosen |= {name for name in names if name.name in needs}
-    return Scope("auth", frozenset(), frozenset(chosen))
+    return Scope(AUTH, frozenset(), frozenset(chosen))

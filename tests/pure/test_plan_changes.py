@@ -10,6 +10,7 @@ from mng.model.action import Consent, DestroyHost, Plan, Scope, SendMessage, Sta
 from mng.model.spec import Desired, Owner, Secret
 from mng.reconcile.plan import build_plan
 from tests.pure.worlds import (
+    AUTH,
     FILE,
     a_world,
     agent,
@@ -362,7 +363,7 @@ def test_a_secret_is_named_and_never_shown() -> None:
 def test_a_resumed_agent_carries_its_ledger() -> None:
     """What was said to the conversation is not said to it again."""
     world = a_world(agent("a", sent=["A"], state="FAILED", resumes=True))
-    start = build_plan(wants(want("a", says=["A"])), world, Consent(), Scope("auth")).steps[0]
+    start = build_plan(wants(want("a", says=["A"])), world, Consent(), Scope(AUTH)).steps[0]
 
     assert isinstance(start.action, StartAgent)
     assert [entry.key for entry in start.action.carried] == [key("A")]

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from mng.model.action import Consent, Scope
-from mng.model.spec import Desired, Owner
+from mng.model.spec import AgentSpec, Desired, HostSpec, Owner, WantedAgent, WantedHost
 from mng.reconcile.plan import build_plan
 from mng.reconcile.text import rows_text
 from tests.pure.worlds import (
@@ -23,6 +23,7 @@ from tests.pure.worlds import (
     wants,
 )
 
+A = AgentSpec(type="demo")
 NOTHING = Desired(owner=Owner("auth"))
 
 
@@ -60,6 +61,31 @@ def test_a_name_that_another_team_has_is_an_error(consent: dict[str, bool]) -> N
         "x agent a@h belongs to team other (other.yaml) refused; choose another name"
     ]
     assert planned(desired, world).exit_status == 1
+
+
+def test_a_team_that_nobody_named_is_the_team_of_one_file() -> None:
+    """Two directories of one name are two teams: nothing is taken, pruned or destroyed."""
+    mine = Owner("auth", "/here/auth.yaml", unnamed=True)
+    desired = Desired({a_host("h"): WantedHost(HostSpec(), mine)}, {}, mine)
+    desired = dataclasses.replace(desired, agents={an_agent("a"): WantedAgent(A, mine)})
+    world = a_world(agent("a"), agent("old"), host("h2"))
+    whole = Consent(everything=True, prune=True)
+
+    assert rows_text(build_plan(desired, world, whole, Scope(mine))).splitlines() == [
+        "x host h.local team auth is also used by auth.yaml refused; "
+        "give your file another `name:`",
+        ". agent a@h the host is not this team's",
+    ]
+    assert build_plan(Desired(owner=mine), world, whole, Scope(mine)).rows == ()
+
+
+def test_a_team_that_was_named_may_have_several_files() -> None:
+    """Its file may be moved, too."""
+    mine = Owner("auth", "/moved/auth.yaml")
+    world = a_world(agent("a"))
+
+    plan = build_plan(Desired(owner=mine), world, Consent(prune=True), Scope(mine))
+    assert len(plan.steps) == 2
 
 
 def test_a_name_that_was_made_by_hand_is_held() -> None:

@@ -172,7 +172,7 @@ def planned(
 ) -> Plan:  # fmt: skip
     """The plan of `up` with these consents; `only`: the agents that were named."""
     agents = None if only is None else frozenset(map(an_agent, only))
-    scope = Scope("auth", None if only is None else frozenset(), agents)
+    scope = Scope(AUTH, None if only is None else frozenset(), agents)
     agreed = Consent(
         recreate=frozenset(recreate), replace_host=frozenset(replace_host), messages=messages,
         **consent,
