@@ -207,7 +207,7 @@ def deliver(
     """Type one message into an agent's terminal, at most once.
 
     delay: seconds between paste and Enter. proof: seconds to wait for the agent's evidence.
-    Returns accepted, submitted, already, ended, gone, mode, draft or torn.
+    Returns accepted, submitted, already, ended, gone, mode, draft, torn or long.
     Source: tmux(1), load-buffer, paste-buffer -p (bracketed paste), if-shell -F.
     """
     text = message.text.encode()
@@ -267,6 +267,15 @@ def start_dir(machine: Machine) -> str:
     return f"{machine.work_dir}/{prefix}".rstrip("/")
 
 
+def as_utf8(text: str, what: str) -> str:
+    """The text itself. Raises UsageError, in which it is not shown, if it was not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{what} is not UTF-8 text") from error
+    return text
+
+
 def resolve(env: Env, environ: Mapping[str, str]) -> dict[str, str]:
     """The secrets that an environment refers to. Raises UsageError for one that is not set."""
     found = {}
@@ -278,5 +287,5 @@ def resolve(env: Env, environ: Mapping[str, str]) -> dict[str, str]:
                 f"secret {value.name} (for {name}) is not in the environment",
                 hint=f"export {value.name}=...",
             )
-        found[name] = environ[value.name]
+        found[name] = as_utf8(environ[value.name], f"secret {value.name}")
     return found

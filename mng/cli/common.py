@@ -15,8 +15,9 @@ from mng.engine.run import Run
 from mng.errors import NotFound, UsageError
 from mng.hosts.local import mng_home
 from mng.hosts.provider import PROVIDERS
-from mng.model.action import Scope
+from mng.model.action import Consent, Scope
 from mng.model.name import HostName
+from mng.model.spec import Desired
 from mng.model.world import World
 from mng.reconcile.intent import Intent
 
@@ -34,9 +35,13 @@ def variables(given: Sequence[str] | None) -> dict[str, str]:
 
 
 def load_files(
-    files: Sequence[Path] | None, given: Sequence[str] | None, vars_file: Path | None
-) -> Loaded:
-    """The file or files of a command, or the mng.yaml that is found. Raises InvalidFile."""
+    files: Sequence[Path] | None, given: Sequence[str] | None, vars_file: Path | None, *,
+    ending: bool = False,
+) -> Loaded:  # fmt: skip
+    """The file or files of a command, or the mng.yaml that is found. Raises InvalidFile.
+
+    ending: what the file wants shall end, so that its sources need not be there any more.
+    """
     # Imported here: pydantic and ruamel.yaml cost 0.15 s that commands without a file don't pay.
     from mng.config.load import discover, load
 
@@ -47,7 +52,9 @@ def load_files(
             raise UsageError("no mng.yaml here or above", hint="mng init   or   -f FILE")
         paths = [found]
     known = {**_read_vars(vars_file), **variables(given)}
-    return load(paths, variables=known, known_types=KINDS, known_providers=PROVIDERS)
+    return load(
+        paths, variables=known, known_types=KINDS, known_providers=PROVIDERS, sources=not ending
+    )
 
 
 def _read_vars(path: Path | None) -> dict[str, str]:
@@ -105,6 +112,19 @@ def check_text(text: str) -> str:
             f"the message has the control character {bad}", hint="only newline and tab are text"
         )
     return normal
+
+
+def check_named(consent: Consent, *places: World | Desired) -> None:
+    """Raise NotFound for a consent to something that is in none of these places."""
+    agents = {name.name for place in places for name in place.agents} | {"*"}
+    hosts = {name.name for place in places for name in place.hosts} | {"*"}
+    for option, names, there in (
+        ("--recreate", consent.recreate, agents),
+        ("--replace-host", consent.replace_host, hosts),
+        ("--discard-work", consent.discard_work, hosts),
+    ):
+        if unknown := sorted(names - there):
+            raise NotFound(f"{option}: nothing is named {unknown[0]!r}", hint="mng list")
 
 
 def not_found(names: Iterable[str]) -> NotFound:

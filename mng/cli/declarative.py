@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from mng.cli.common import load_files, make_run, not_found
+from mng.cli.common import check_named, load_files, make_run, not_found
 from mng.cli.complete import agent_names, host_names, team_names
 from mng.cli.drive import drive
 from mng.cli.live import pick_any, seconds, the_world
@@ -34,9 +34,6 @@ from mng.model.spec import Desired, Owner
 from mng.model.world import World
 from mng.reconcile import intent
 from mng.reconcile.builder import count
-
-if TYPE_CHECKING:
-    from mng.config.load import Loaded
 
 Recreate = Annotated[
     list[str] | None,
@@ -118,32 +115,17 @@ def up(
     consent = _consent(recreate, replace_host, prune, adopt, force, yes, messages, discard_work)
     manner = dataclasses.replace(manner, wait=wait)
     ready = seconds(ready_timeout, "--ready-timeout") or 0.0
-    loaded = load_files(file, var, vars_file)
-    run = _run_up(loaded, names, consent, ready)
+    run = _run_up(load_files(file, var, vars_file).desired, names, consent, ready)
     raise typer.Exit(drive(run, consent, manner))
 
 
 def _run_up(
-    loaded: Loaded, names: list[str] | None, consent: Consent, ready_timeout: float = 120.0
+    desired: Desired, names: list[str] | None, consent: Consent, ready_timeout: float = 120.0
 ) -> Run:
-    desired = loaded.desired
     scope = _scope(desired, names)
     run = make_run(intent.up(desired), scope, desired.hosts, ready_timeout=ready_timeout)
-    check_consent(consent, run.world, desired)
+    check_named(consent, run.world, desired)
     return run
-
-
-def check_consent(consent: Consent, world: World, desired: Desired | None = None) -> None:
-    """Names that an option was given for must be names of something. Raises NotFound."""
-    wanted = desired or Desired()
-    hosts = {name.name for name in (*world.hosts, *world.unreachable, *wanted.hosts)}
-    agents = {name.name for name in (*world.agents, *wanted.agents)}
-    for option, names, known in (
-        ("--recreate", consent.recreate, agents), ("--replace-host", consent.replace_host, hosts),
-        ("--discard-work", consent.discard_work, hosts),
-    ):  # fmt: skip
-        if unknown := sorted(names - known - {"*"}):
-            raise NotFound(f"{option} {unknown[0]}: nothing has that name", hint="mng list")
 
 
 def plan(
@@ -159,7 +141,7 @@ def plan(
     from mng.reconcile.text import names_of, plan_text
 
     consent = _consent(recreate, replace_host, prune, adopt, force, yes, messages, None)
-    run = _run_up(load_files(file, var, vars_file), names, consent)
+    run = _run_up(load_files(file, var, vars_file).desired, names, consent)
     made = run.plan(consent)
     if output in TABLES:
         print(plan_text(made, run.seconds))
@@ -182,7 +164,8 @@ def down(
 ) -> None:  # fmt: skip
     """Destroy the team's agents, save the work, destroy its hosts."""
     _, world = the_world()
-    owner, rest, hosts = _whose(world, file, var, vars_file, names or [])
+    made, rest = _whose(world, file, var, vars_file, names or [])
+    owner = made.owner
     scope, want = Scope(owner), intent.down(owner)
     if rest:
         mine = World(
@@ -191,8 +174,8 @@ def down(
         )
         scope, want = ending(mine, *pick_any(mine, rest), owner=owner)
     consent = Consent(prune=True, force=force, discard_work=frozenset(discard_work or ()))
-    check_consent(consent, world)
-    raise typer.Exit(drive(make_run(want, scope, hosts), consent, manner))
+    check_named(consent, world, made)
+    raise typer.Exit(drive(make_run(want, scope, made.hosts), consent, manner))
 
 
 def ending(
@@ -211,8 +194,8 @@ def ending(
 def _whose(
     world: World, file: list[Path] | None, var: list[str] | None, vars_file: Path | None,
     names: list[str],
-) -> tuple[Owner, list[str], list[HostName]]:  # fmt: skip
-    """The team that is meant, the names that are left, and the hosts that the file names."""
+) -> tuple[Desired, list[str]]:  # fmt: skip
+    """The team that is meant, with what its file names if there is one, and the names left."""
     from mng.config.load import discover
 
     owners = [dataclasses.replace(o, unnamed=True) for o in world.owners if not o.adhoc]
@@ -221,13 +204,12 @@ def _whose(
         if len(named) > 1:
             files = "   or   ".join(sorted(f"mng down -f {owner.file}" for owner in named))
             raise NotFound(f"team {names[0]} is of several files", hint=files)
-        return named[0], names[1:], []
+        return Desired(owner=named[0]), names[1:]
     if file or discover(Path.cwd()):
-        desired = load_files(file, var, vars_file).desired
-        return desired.owner, names, list(desired.hosts)
+        return load_files(file, var, vars_file, ending=True).desired, names
     here = [owner for owner in owners if Path(owner.file).parent == Path.cwd()]
     if len(here) == 1:
-        return here[0], names, []
+        return Desired(owner=here[0]), names
     if names:
         raise NotFound(f"no team named {names[0]!r}", hint=f"the teams: {_list(owners)}")
     raise UsageError("which team?", hint=f"mng down TEAM; the teams: {_list(owners)}")

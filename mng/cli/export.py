@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mng.agents import remote
 from mng.cli.documents import yaml_text
 from mng.engine.fleet import Fleet
-from mng.errors import UsageError
+from mng.errors import HostError
+from mng.model.name import AgentName, HostName
 from mng.model.spec import Env, Secret
 from mng.model.world import LiveAgent, LiveHost, World
 
 
 def export_text(fleet: Fleet, world: World, team: str) -> str:
-    """The YAML of a team. Raises HostError if an agent's messages can't be read."""
+    """The YAML of a team. Raises HostError if a file can't say it, or messages can't be read."""
     hosts = [host for host in world.hosts.values() if host.owner.team == team]
     agents = [agent for agent in world.agents.values() if agent.owner.team == team]
     lived_on = {agent.name.host for agent in agents} - {host.name for host in hosts}
+    _check_unique([agent.name for agent in agents])
+    _check_unique([*(host.name for host in hosts), *lived_on])
     document: dict[str, Any] = {"name": "adhoc" if team == "-" else team}
     document["hosts"] = {host.name.name: _host(host) for host in hosts} | {
         name.name: {"provider": name.provider, "external": True} for name in sorted(lived_on)
     }
-    names = [agent.name.name for agent in agents]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise UsageError(f"two agents are named {twice}, and a file can't say that")
     document["agents"] = {agent.name.name: _agent(fleet, world, agent) for agent in agents}
     return yaml_text(document)
+
+
+def _check_unique(things: Sequence[AgentName | HostName]) -> None:
+    """A file has each name once. Raises HostError."""
+    names = [thing.name for thing in things]
+    if twice := sorted(str(thing) for thing in things if names.count(thing.name) > 1):
+        raise HostError(f"no file can have two of one name: {', '.join(twice)}", hint="mng list")
 
 
 def _host(host: LiveHost) -> dict[str, Any]:

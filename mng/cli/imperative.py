@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from pathlib import Path
 from typing import Annotated
@@ -11,9 +10,9 @@ from typing import Annotated
 import typer
 
 from mng.agents import remote
-from mng.cli.common import check_text, make_run, read_text, variables
+from mng.cli.common import check_named, check_text, make_run, read_text, variables
 from mng.cli.complete import agent_names, kind_names
-from mng.cli.declarative import Discard, Force, check_consent, ending
+from mng.cli.declarative import Discard, Force, ending
 from mng.cli.drive import drive
 from mng.cli.live import pick_agents, pick_any, seconds, the_world
 from mng.cli.manner import Manner, changing
@@ -22,7 +21,14 @@ from mng.cli.table import short
 from mng.engine.fleet import Fleet
 from mng.errors import AgentError, IsHeld, NotFound, UsageError
 from mng.model.action import Consent, Scope
-from mng.model.name import AgentName, HostName, parse_address
+from mng.model.name import (
+    ENV_NAME,
+    MESSAGE_ID,
+    MESSAGE_ID_RULE,
+    AgentName,
+    HostName,
+    parse_address,
+)  # fmt: skip
 from mng.model.spec import (
     AgentSpec,
     Env,
@@ -34,9 +40,6 @@ from mng.model.spec import (
 )  # fmt: skip
 from mng.model.world import World
 from mng.reconcile import intent
-
-_VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")  # as in a file
-_ID = re.compile("[a-z0-9][a-z0-9-]{0,59}")
 
 
 @changing
@@ -75,6 +78,8 @@ def create(
     texts += [check_text(read_text(path)) for path in message_file or ()]
     kind = type_ or ("command" if command or arguments else "claude")
     args = tuple(arguments or ())
+    for word in (command or "", *args, *(env or ())):
+        remote.as_utf8(word, "what the agent is given")
     # `--type command -- prog arg` and `-- prog arg` are the command itself.
     whole: str | tuple[str, ...] | None = command
     if kind == "command" and command is None:
@@ -134,10 +139,8 @@ def _env(given: list[str] | None) -> Env:
     """K=V items as they are; K alone is a secret, passed by name."""
     env: dict[str, str | Secret] = {}
     for item in given or ():
-        if not _VARIABLE.fullmatch(item.partition("=")[0]):
-            raise UsageError(
-                f"--env {item!r}: no variable has such a name", hint="--env NAME=VALUE"
-            )
+        if not ENV_NAME.fullmatch(name := item.partition("=")[0]):
+            raise UsageError(f"--env: {name!r} is not a variable's name", hint="--env KEY=VALUE")
         if "=" in item:
             env |= variables([item])
         elif item in os.environ:
@@ -165,8 +168,8 @@ def message(
         raise UsageError("no text", hint=f"mng message {words[0]} 'TEXT'   or   -F FILE   or   -")
     names, text = (words, read_text(file)) if file else (words[:-1], words[-1])
     text = check_text(read_text("-") if text == "-" and not file else text)
-    if id_ is not None and not _ID.fullmatch(id_):
-        raise UsageError(f"{id_!r} is not an id", hint="a-z, 0-9 and -, at most 60")
+    if id_ is not None and not MESSAGE_ID.fullmatch(id_):
+        raise UsageError(f"{id_!r} is not an id", hint=MESSAGE_ID_RULE)
     fleet, world = the_world(names)
     agents = pick_agents(world, list(dict.fromkeys(names)))
     if id_ is not None:
@@ -203,7 +206,7 @@ def destroy(
     fleet, world = the_world(names)
     scope, want = ending(world, *pick_any(world, names))
     consent = Consent(prune=True, force=force, discard_work=frozenset(discard_work or ()))
-    check_consent(consent, world)
+    check_named(consent, world)
     run = make_run(want, scope, scope.hosts or (), seen=(fleet, world))
     raise typer.Exit(drive(run, consent, manner))
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mng import __version__
-from mng.errors import InvalidFile, MngError
+from mng.errors import InvalidFile, MngError, UsageError
 
 app = typer.Typer(
     name="mng",
@@ -71,11 +71,7 @@ def main() -> None:
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     _register(sys.argv[1:])
     try:
-        os.getcwd()
-    except FileNotFoundError:
-        print("mng: the current directory is gone\n  try: cd", file=sys.stderr)
-        raise SystemExit(2) from None
-    try:
+        _check_here()
         app(args=_arguments(sys.argv[1:]), prog_name="mng")
     except InvalidFile as error:
         print(error.report or f"mng: {error}", file=sys.stderr)
@@ -92,6 +88,13 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None
+
+
+def _check_here() -> None:
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UsageError(f"this directory: {error.strerror}", hint="cd to another one") from error
 
 
 def _arguments(words: list[str]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_args
 from pydantic_core import PydanticCustomError, core_schema
 
 from mng.config.diagnostic import char_name, did_you_mean
-from mng.model.name import NAME, NAME_RULE
+from mng.model.name import ENV_NAME, MESSAGE_ID, MESSAGE_ID_RULE, NAME, NAME_RULE
 from mng.model.spec import Condition, Restart, Secret, When
 
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
@@ -232,8 +232,7 @@ def as_conditions(value: Any) -> Any:
     return value if isinstance(value, dict) else {as_text(value): "ready"}
 
 
-_ENV_NAME = matching(re.compile("[A-Za-z_][A-Za-z0-9_]*"), "a variable's name",
-                     "letters, digits and _")  # fmt: skip
+_ENV_NAME = matching(ENV_NAME, "a variable's name", "letters, digits and _")
 _TEXT = {"type": "string"}
 _SCALAR = {"type": ["string", "number", "boolean"]}
 _SCALARS = {"type": "array", "items": _SCALAR}
@@ -267,12 +266,7 @@ TreePath = Annotated[
         "it is relative to the source, and leads nowhere else", "^[^/~:]",
     ),
 ]  # fmt: skip
-MessageId = Annotated[
-    str,
-    matching(
-        re.compile("[a-z0-9][a-z0-9-]{0,59}"), "an id", "a-z, 0-9 and -, at most 60 characters"
-    ),
-]
+MessageId = Annotated[str, matching(MESSAGE_ID, "an id", MESSAGE_ID_RULE)]
 Duration = Annotated[int, Form(as_seconds, _LENGTH)]
 Size = Annotated[int, Form(as_mebibytes, _SIZES)]
 Number = Annotated[int | float, Form(as_number, _POSITIVE)]

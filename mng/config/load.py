@@ -46,12 +46,13 @@ def load(
     variables: Mapping[str, str] | None = None,
     known_types: Collection[str] = (),
     known_providers: Collection[str] | None = None,
+    sources: bool = True,
     environ: Mapping[str, str] = os.environ,
 ) -> Loaded:
     """Read files, later ones over earlier ones, into what is wanted.
 
     variables: values that win over the files' `vars`. known_types: agent types of plug-ins.
-    known_providers: the providers there are; None leaves their names unchecked.
+    known_providers: those of plug-ins; None leaves the names unchecked. sources: must they exist?
     Raises InvalidFile, whose report is every fault; UsageError for a variable's name.
     """
     if not files:
@@ -75,7 +76,7 @@ def load(
 
     broken = _render(tree, renderer)
     checked = _check(Checked(tree, broken, faults, environ))
-    known = Known(known_types, known_providers)
+    known = Known(known_types, known_providers, sources)
     desired = resolve(checked, known, Messages(checked, render, order=len(files)), files[0])
     faults.check(files)
     return Loaded(desired, tree, tuple(files), given)

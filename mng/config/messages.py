@@ -81,6 +81,9 @@ class Messages:
         node = self._checked.tree.near(*path)
         shown = str(Path(node.at.source.shown).parent / name)
         source = Source(beside(node, name, self._checked.environ), shown, self._order)
+        if source.path.exists() and not (source.path.is_file() or source.path.is_dir()):
+            self._checked.tell(path, f"{name!r} is no file")  # nor may a pipe keep us waiting
+            return None
         if wrong := read_text(source):
             if wrong.place.line:
                 self._checked.faults.add(wrong.place, wrong.words, wrong.hint)

@@ -21,10 +21,11 @@ IMPLICIT_HOST = HostName("local", "local")  # where agents live if no host is de
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is installed. providers: None leaves their names unchecked."""
+    """What is installed. providers: None leaves their names unchecked. sources: they must exist."""
 
     types: Collection[str] = ()
     providers: Collection[str] | None = None
+    sources: bool = True
 
 
 def resolve(checked: Checked, known: Known, messages: Messages, first: Path) -> Desired:
@@ -69,11 +70,12 @@ def _at(checked: Checked, *path: str) -> str:
 
 
 def _host_spec(checked: Checked, known: Known, name: str, host: Host) -> HostSpec:
-    if known.providers is not None and host.provider not in known.providers:
-        near = did_you_mean(host.provider, known.providers)
+    others = () if known.providers is None else known.providers
+    if not (known.providers is None or host.provider in KNOWN_PROVIDERS or host.provider in others):
+        near = did_you_mean(host.provider, sorted({*KNOWN_PROVIDERS, *others}))
         checked.tell(("hosts", name, "provider"), f"no provider {host.provider!r}", near)
     return HostSpec(
-        source=_source(checked, name, host),
+        source=_source(checked, known, name, host),
         work_dir=host.work_dir,
         setup=host.setup,
         env=host.env,
@@ -103,7 +105,7 @@ def _options(checked: Checked, name: str, host: Host) -> dict[str, Any]:
     return options
 
 
-def _source(checked: Checked, name: str, host: Host) -> str | None:
+def _source(checked: Checked, known: Known, name: str, host: Host) -> str | None:
     """The absolute path of what the agents work on."""
     where = ("hosts", name, "source")
     if checked.is_broken(*where):
@@ -113,7 +115,7 @@ def _source(checked: Checked, name: str, host: Host) -> str | None:
     if host.source is None:
         return None
     path = beside(checked.tree.near(*where), host.source, checked.environ)
-    if not path.is_dir():
+    if known.sources and not path.is_dir():
         what = "is not a directory" if path.exists() else "does not exist"
         checked.tell(where, f"source {host.source!r} {what}")
     return str(path)

@@ -7,7 +7,7 @@ _STARTER = """\
 name: {name}
 
 hosts:
-  {host}:
+  {name}:
     provider: local             # local | modal | ssh
     source: .                   # what the agents work on: a git repository or a folder
     # setup: pip install -r requirements.txt    # once per host, before any agent
@@ -24,12 +24,12 @@ hosts:
 
 agents:
   first:
-    host: {host}
+    host: {name}
     type: demo                  # answers what it is told; needs nothing installed
     message: Hello from the file.
 
   # lead:
-  #   host: {host}
+  #   host: {name}
   #   type: claude              # Claude Code
   #   args: [--model, opus]
   #   after: {{first: ready}}     # started | ready | idle | done
@@ -41,6 +41,5 @@ agents:
 
 
 def starter(name: str) -> str:
-    """A short file to begin with, valid as it is. name: the team."""
-    quoted = f'"{name}"' if name in ("true", "false", "null") or name.isdigit() else name
-    return _STARTER.format(name=quoted, host=name[:35].rstrip("-") + "-host")
+    """A short file to begin with, valid as it is. name: the team, and its host."""
+    return _STARTER.format(name=f'"{name}"' if name in ("true", "false", "null") else name)

@@ -128,6 +128,8 @@ def _outcome(said: str, name: AgentName) -> Outcome:
             return Outcome(Result.HELD, "blocked: someone reads its scrollback (copy mode)")
         case "draft":
             return Outcome(Result.HELD, "blocked: someone's half-typed text stands there")
+        case "long":
+            return Outcome(Result.HELD, "its terminal takes no line of more than 4095 bytes")
         case "ended":
             return Outcome(Result.HELD, "it ended before the message was submitted")
         case "gone":

@@ -10,6 +10,10 @@ from mng.errors import UsageError
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 NAME_RULE = "a-z, 0-9 and -, at most 40 characters, not starting with -"
 
+MESSAGE_ID = re.compile("[a-z0-9][a-z0-9-]{0,59}")
+MESSAGE_ID_RULE = "a-z, 0-9 and -, at most 60 characters"
+ENV_NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+
 
 def check_name(text: str) -> str:
     """The name itself. Raises UsageError if it is none."""

@@ -153,7 +153,7 @@ def test_init_writes_a_file_that_comes_up(stage: Stage) -> None:
     stage.must("init")
     stage.must("up")
 
-    assert stage.told("first", host="repo-host") == ["Hello from the file."]
+    assert stage.told("first", host="repo") == ["Hello from the file."]
 
 
 def test_init_overwrites_nothing(stage: Stage) -> None:
@@ -171,7 +171,7 @@ def test_the_file_is_found_from_a_directory_below(stage: Stage) -> None:
     below = stage.repo / "a" / "b"
     below.mkdir(parents=True)
 
-    assert "agent first@" in stage.must("plan", cwd=below).out
+    assert "agent first@repo" in stage.must("plan", cwd=below).out
 
 
 def test_no_file_at_all_is_one_clear_line(stage: Stage) -> None:

@@ -1,7 +1,7 @@
 # deliver AGENT INC KEY ORIGIN SIZE DIGEST DELAY PROOF PASTED   stdin: the text, SIZE bytes
 # Types a message at most once. DELAY: seconds between paste and Enter. PROOF: seconds to wait for
 # the agent's own evidence, 0 if its kind has none. PASTED=1: only Enter is missing, no text comes.
-# Prints accepted | submitted | already | ended | gone | mode | draft | torn.
+# Prints accepted | submitted | already | ended | gone | mode | draft | torn | long.
 agent=$1 inc=$2 key=$3 origin=$4 size=$5 digest=$6 delay=$7 proof=$8 pasted=$9
 lock_agent
 text="agents/$agent/messages/$key"
@@ -43,6 +43,13 @@ if [ "$flight" != "$key" ]; then
     cat >"$text.part"
     # A client that died while sending left half a text.
     [ "$(wc -c <"$text.part")" -eq "$size" ] || { rm -f "$text.part"; echo torn; exit 0; }
+    # A terminal that takes whole lines keeps no more of one.
+    if LC_ALL=C awk 'length > 4095 { long = 1 } END { exit !long }' "$text.part" &&
+        stty -a -F "$(tm display-message -p -t "$pane" '#{pane_tty}')" 2>/dev/null | grep -q '[; ]icanon'; then
+        rm -f "$text.part"
+        echo long
+        exit 0
+    fi
     mv "$text.part" "$text"
     note "begun $key $origin $digest $(evidence) $inc"
     tm load-buffer -b "mng.$agent.$key" "$text" \; if-shell -F -t "$pane" \

@@ -3,7 +3,8 @@
 # `buffer NAME`, `tmux MESSAGE` if it can't be asked, and NONCE before each screen.
 nonce=$1
 shift
-echo "now $(date +%s)"
+now=$(date +%s)
+echo "now $now"
 for fact in host.json work.done setup.done closing; do
     [ ! -f "$fact" ] || { printf 'fact %s ' "$fact"; tr '\n' ' ' <"$fact"; echo; }
 done
