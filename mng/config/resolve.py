@@ -53,6 +53,7 @@ def resolve(checked: Checked, known: Known, messages: Messages, first: Path) -> 
     if agents and not hosts:
         source = _repository(checked.tree.near("agents").key)
         hosts[IMPLICIT_HOST] = WantedHost(HostSpec(source=source), owner, _at(checked, "agents"))
+    _check_work_dirs(checked)
     _check_after(checked)
     _check_renames(checked)
     return Desired(hosts, agents, owner, first.name)
@@ -174,6 +175,17 @@ def _check_type(checked: Checked, known: Known, name: str, agent: Agent) -> None
     elif agent.command is not None and "type" not in agent.model_fields_set:
         words = f"agent {name!r} has 'command' and needs 'type: command'"
         checked.tell_key((*where, "command"), words)
+
+
+def _check_work_dirs(checked: Checked) -> None:
+    """Hosts of one machine have a work tree each."""
+    seen: dict[str, str] = {}
+    for name, host in checked.document.hosts.items():
+        if host.provider == "local" and host.work_dir is not None:
+            path = os.path.normpath(os.path.expanduser(host.work_dir))
+            if (other := seen.setdefault(path, name)) != name:
+                words = f"work_dir {host.work_dir!r} is that of host {other!r}, too"
+                checked.tell(("hosts", name, "work_dir"), words)
 
 
 def _check_after(checked: Checked) -> None:

@@ -166,7 +166,9 @@ def _destroy_host(action: DestroyHost, context: Context, say: Say) -> Outcome:
             raise SaveFailed(f"{error}; host {name} stays", hint=hint) from error
         _seal(action, context, token)
     context.fleet.provider(name.provider).destroy(name, action.mark)
-    return Outcome(Result.DONE, words)
+    # What lies beside the host is the user's: it may hold what git ignores.
+    beside = machine.local and not machine.work_dir.startswith(f"{machine.home}/")
+    return Outcome(Result.DONE, f"{words}; {machine.work_dir} stays" if beside else words)
 
 
 def _save_and_seal(action: DestroyHost, context: Context, say: Say, token: str) -> str:

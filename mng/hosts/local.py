@@ -153,7 +153,7 @@ class Local:
 
     def reach(self, host: LiveHost) -> Machine:
         home = self.hosts / host.name.name
-        work_dir = host.spec.work_dir or str(home / "work")
+        work_dir = os.path.expanduser(host.spec.work_dir or home / "work")
         return Machine(self.transport, str(home), work_dir, host.mark, local=True)
 
 

@@ -105,6 +105,8 @@ def test_a_long_line_is_cut_around_the_fault(files: Files) -> None:
         ("hosts: {h: {modal: {cpu: 0}}}", "1:26: 'cpu' must be a number above 0"),
         ("hosts: {h: {work_dir: here}}",
          "1:23: 'here' is not an absolute path: it must begin with / or ~"),
+        ("hosts: {a: {work_dir: /w}, b: {work_dir: /w/.}, c: {work_dir: /w, provider: modal}}",
+         "1:42: work_dir '/w/.' is that of host 'a', too"),
         ("hosts: {h: {timeout: 0s}}", "1:22: a duration must be more than 0"),
         ("hosts: {h: {timeout: ''}}",
          "1:22: '' is not a duration; write 90s, 20m, 8h, 1d or 1h30m"),

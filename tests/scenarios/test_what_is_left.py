@@ -72,3 +72,16 @@ def test_a_skipped_step_names_what_failed(stage: Stage) -> None:
 
     done = stage.up(stage.team({"web": bad, "ada": demo(after={"web": "ready"})}))
     assert "- ada@box: skipped, web@box: ready failed" in done.err
+
+
+def test_a_work_dir_beside_the_host_stays_and_is_told(stage: Stage) -> None:
+    """Its work is saved all the same; the user removes it, or names another one."""
+    tree = stage.user / "tree"
+    file = stage.raised({"ada": demo()}, host={"source": str(stage.repo), "work_dir": "~/tree"})
+    (tree / "new.txt").write_text("new")
+
+    done = stage.must("down", "-f", file)
+    assert f"{tree} stays" in done.err
+    assert (tree / "new.txt").read_text() == "new"
+    assert len(stage.saved()) > 0
+    assert "is in the way" in stage.up(file).err
