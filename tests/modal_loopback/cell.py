@@ -108,14 +108,14 @@ class Cell:
         self._channel.setblocking(False)
         setup = {"root": str(self._root), "overlays": self._overlays}
         self._send({"setup": {**setup, "shares_network": shares_network}})
-        first = await self._receive()
-        if "pid" in first:
-            self.pid = int(str(first["pid"]))
-            self._pidfd = os.pidfd_open(self.pid)
-            first = await self._receive()
+        told: dict[str, object] = {}
+        while not {"pid", "ready"} <= told.keys() and "failed" not in told:
+            told |= await self._receive() or {"failed": "its first process ended"}
         launcher.wait()  # it ends at once; the first process is our child then
-        if "ready" not in first:
-            raise CellError(f"no sandbox: {first.get('failed', 'its first process ended')}")
+        if "failed" in told:
+            raise CellError(f"no sandbox: {told['failed']}")
+        self.pid = int(str(told["pid"]))
+        self._pidfd = os.pidfd_open(self.pid)
         loop = asyncio.get_running_loop()
         loop.add_reader(self._channel, self._hear)
         loop.add_reader(self._pidfd, self._end)
