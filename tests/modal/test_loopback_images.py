@@ -125,6 +125,21 @@ def test_a_snapshot_holds_files_and_no_processes(sandbox: Make) -> None:
     assert again.exec("tmux", "has-session").wait() != 0
 
 
+def test_a_directory_is_snapshotted_and_mounted_elsewhere(sandbox: Make) -> None:
+    """What is written to the mounted copy touches neither the image nor the directory."""
+    box = sandbox()
+    sh(box, "mkdir -p /work/deep; echo 1 > /work/deep/file")
+    image = box.snapshot_directory("/work")
+    other = sandbox()
+    other.mount_image("/there", image)
+
+    assert sh(other, "cat /there/deep/file; echo 2 > /there/more; ls /there") == "1\ndeep\nmore"
+    other.unmount_image("/there")
+    assert sh(other, "ls /there") == ""
+    other.mount_image("/again", image)
+    assert sh(other, "ls /again") == "deep"
+
+
 def test_a_published_image_is_found_by_its_name(sandbox: Make) -> None:
     """Publishing anew moves the name; a name that was never published is NotFound."""
     name = f"host-{uuid.uuid4().hex}"

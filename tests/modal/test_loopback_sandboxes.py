@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import modal
@@ -205,6 +206,41 @@ def test_a_tunnel_leads_into_a_sandbox(sandbox: Make) -> None:
             return bytes(answer.read())
 
     assert eventually(fetched) == b"hello\n"
+
+
+def test_a_sandbox_says_when_it_is_ready(sandbox: Make) -> None:
+    """By a port that is open, or a command that succeeds."""
+    port = modal.Probe.with_tcp(8000)
+    sandbox("python3", "-m", "http.server", "8000", readiness_probe=port).wait_until_ready()
+    file = modal.Probe.with_exec("test", "-e", "/ready")
+    box = sandbox("sh", "-c", "sleep 0.3; touch /ready; sleep 1000", readiness_probe=file)
+    box.wait_until_ready(timeout=20)
+
+    assert sh(box, "ls /ready") == "/ready"
+
+
+def test_a_gpu_selects_the_older_backend(sandbox: Make) -> None:
+    """Other requests, another shape of id, the same sandbox."""
+    box = sandbox("sh", "-c", "echo begun; exec sleep 1000", gpu="T4", name="gpu-host")
+
+    assert len(box.object_id) == len("sb-") + 22
+    assert sh(modal.Sandbox.from_name("tests", "gpu-host"), "echo here") == "here"
+    box.terminate(wait=True)
+    assert (box.returncode, box.stdout.read()) == (137, "begun\n")
+
+
+def test_many_clients_at_once_get_one_name_once(sandbox: Make) -> None:
+    """Of eight creations at the same moment one succeeds."""
+
+    def create(_: int) -> str:
+        try:
+            return str(sandbox(name="wanted").object_id)
+        except AlreadyExistsError:
+            return "lost"
+
+    with ThreadPoolExecutor(8) as pool:
+        ids = list(pool.map(create, range(8)))
+    assert ids.count("lost") == 7
 
 
 def test_files_go_in_and_out(sandbox: Make) -> None:

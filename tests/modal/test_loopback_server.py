@@ -71,6 +71,17 @@ def test_the_server_is_there_within_two_seconds(tmp_path: Path) -> None:
     assert took < 2.0
 
 
+def test_latency_is_added_to_every_request(tmp_path: Path) -> None:
+    """--latency-ms is what a round trip costs, streams and uploads included."""
+    server = serve(tmp_path, "--latency-ms", "150")
+    run_sdk(server)
+    seen = server.rpcs()
+    fixture.stop(server)
+
+    assert len(seen) > 5
+    assert all(one["end"] - one["start"] >= 0.15 for one in seen)
+
+
 def test_layers_outlive_the_server_where_a_state_directory_is_given(tmp_path: Path) -> None:
     """With --state, what one server built is there for the next one, whiteouts included."""
     script = (
