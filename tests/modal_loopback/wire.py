@@ -52,10 +52,12 @@ class Call:
         return rule.seconds if rule else LIFETIME
 
     @property
-    def age(self) -> float:
-        """How many seconds old the world is that the answer shows."""
+    def moment(self) -> float:
+        """The time of the world that the answer shows: now, if it isn't stale."""
         rule = self.rules.get("stale")
-        return rule.seconds if rule else 0.0
+        if rule and rule.at is not None:
+            return rule.at
+        return time.time() - (rule.seconds if rule else 0.0)
 
 
 @dataclass
