@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -35,5 +36,6 @@ def sandbox(loopback: Loopback, app: Any) -> Iterator[Callable[..., Any]]:
     yield make
     loopback.inject()
     for one in made:
-        one.terminate()
+        with contextlib.suppress(modal.exception.SandboxTimeoutError):
+            one.terminate(wait=True)  # only then its name is free
         one.detach()

@@ -46,6 +46,7 @@ class Exec:
     stderr: Output = field(default_factory=Output)
     code: int | None = None
     signal: int | None = None
+    expired: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     _at_end: list[Callable[[], None]] = field(default_factory=list)
 
@@ -108,14 +109,14 @@ class Cell:
         self._channel.setblocking(False)
         setup = {"root": str(self._root), "overlays": self._overlays}
         self._send({"setup": {**setup, "shares_network": shares_network}})
-        first = await self._receive()
-        if "pid" in first:
-            self.pid = int(str(first["pid"]))
-            self._pidfd = os.pidfd_open(self.pid)
-            first = await self._receive()
+        told: dict[str, object] = {}
+        while not {"pid", "ready"} <= told.keys() and "failed" not in told:
+            told |= await self._receive() or {"failed": "its first process ended"}
         launcher.wait()  # it ends at once; the first process is our child then
-        if "ready" not in first:
-            raise CellError(f"no sandbox: {first.get('failed', 'its first process ended')}")
+        if "failed" in told:
+            raise CellError(f"no sandbox: {told['failed']}")
+        self.pid = int(str(told["pid"]))
+        self._pidfd = os.pidfd_open(self.pid)
         loop = asyncio.get_running_loop()
         loop.add_reader(self._channel, self._hear)
         loop.add_reader(self._pidfd, self._end)
@@ -208,8 +209,9 @@ class Cell:
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
         return ours, theirs
 
-    def stop(self, name: str) -> None:
-        """Kill one exec and what it left in its process group."""
+    def expire(self, name: str) -> None:
+        """Kill one exec and what it left in its process group, for its time is over."""
+        self.execs[name].expired = True
         with contextlib.suppress(CellError):
             self._send({"kill": name})
 

@@ -181,7 +181,7 @@ class SandboxControl:
     async def SandboxListV2(
         self, request: api_pb2.SandboxListRequest, call: Call
     ) -> api_pb2.SandboxListResponse:
-        moment = time.time() - call.age
+        moment = call.moment
         apps = {request.app_id} if request.app_id else self._apps.ids
         found = self._sandboxes.listed(request, apps, moment)
         return api_pb2.SandboxListResponse(sandboxes=[_info(one, moment) for one in found])

@@ -1,8 +1,8 @@
 """Faults that tests inject: a file of rules, read anew whenever it changes.
 
 The file is a JSON list of objects. `rpc` is a glob over RPC names, `kind` one of those below,
-`after` the number of matching calls that pass first (0), `times` how many are hit then (1;
-null for all); `seconds`, `status`, `message` and `chunks` belong to single kinds.
+`after` the number of matching calls that pass first (0), `times` how many are hit then (1; null
+for all); `seconds`, `at`, `status`, `message` and `chunks` belong to single kinds.
 
 latency          the answer waits `seconds`
 unavailable      UNAVAILABLE before anything is done
@@ -11,7 +11,7 @@ status           the gRPC `status` with `message`, before anything is done
 exhausted        RESOURCE_EXHAUSTED with a retry policy of `seconds`
 unauthenticated  as if the token were wrong
 short_token      tokens in the answer are good for `seconds` only
-stale            SandboxList*: the world as it was `seconds` ago
+stale            SandboxList*: the world as it was `seconds` ago, or `at` a time of the clock
 terminate        the sandbox it speaks of is killed `seconds` after the call began
 cut              the connection breaks after `chunks` messages of the answer, or `seconds`
 """
@@ -36,6 +36,7 @@ class Rule:
     after: int = 0
     times: int | None = 1
     seconds: float = 0.0
+    at: float | None = None
     status: str = "INTERNAL"
     message: str = "a fault was injected"
     chunks: int | None = None

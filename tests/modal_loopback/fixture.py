@@ -75,17 +75,19 @@ def start(directory: Path, *options: str) -> Loopback:
     announce, log, faults = (directory / name for name in ("announce", "rpcs", "faults"))
     command = [sys.executable, "-m", "tests.modal_loopback", "--announce", str(announce)]
     command += ["--rpc-log", str(log), "--faults", str(faults), *options]
-    process = subprocess.Popen(
-        command,
-        cwd=_REPOSITORY,
-        stderr=subprocess.PIPE,
-        preexec_fn=lambda: linux.die_with_parent(signal.SIGKILL),
-    )
+    with (directory / "stderr").open("wb") as stderr:
+        process = subprocess.Popen(
+            command,
+            cwd=_REPOSITORY,
+            stderr=stderr,
+            preexec_fn=lambda: linux.die_with_parent(signal.SIGKILL),
+        )
     deadline = time.monotonic() + _LONGEST_START
     while not announce.exists():
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
-            said = process.communicate()[1].decode(errors="replace")
+            process.wait()
+            said = (directory / "stderr").read_text(errors="replace")
             raise NoLoopback(said.strip() or "the server did not start in time")
         time.sleep(0.01)
     return Loopback(process, json.loads(announce.read_text())["url"], log, faults)
@@ -94,7 +96,7 @@ def start(directory: Path, *options: str) -> Loopback:
 def stop(server: Loopback) -> None:
     """End a server, and with it all that it runs."""
     server.process.kill()
-    server.process.communicate()
+    server.process.wait()
 
 
 @pytest.fixture(scope="session")

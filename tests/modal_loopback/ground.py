@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tests.modal_loopback.inside import linux
@@ -33,21 +34,28 @@ def settle() -> int:
     When the parent ends, however it ends, the kernel ends the child, every process below it
     and every mount. Raises NoGround.
     """
-    user, group = os.geteuid(), os.getegid()
-    kinds = linux.NEWNS | linux.NEWPID
     try:
-        linux.unshare(kinds if user == 0 else kinds | linux.NEWUSER)
-        if user:
-            Path("/proc/self/setgroups").write_text("deny")
-            Path("/proc/self/uid_map").write_text(f"0 {user} 1")
-            Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+        _unshare()
     except OSError as error:
-        needs = "root's CAP_SYS_ADMIN" if user == 0 else "root or user namespaces"
-        raise NoGround(f"sandboxes need {needs}: {error}") from error
+        raise NoGround(f"sandboxes need root or user namespaces: {error}") from error
     if child := os.fork():
         return child
     linux.die_with_parent(signal.SIGKILL)
     return 0
+
+
+def _unshare() -> None:
+    """Leave this machine's mounts and processes, as root if we are, else as root of our own."""
+    user, group = os.geteuid(), os.getegid()
+    kinds = linux.NEWNS | linux.NEWPID
+    if user == 0:
+        with suppress(PermissionError):  # in a container, root may have no right to it
+            return linux.unshare(kinds)
+    linux.unshare(kinds | linux.NEWUSER)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+    Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+    return None
 
 
 class Ground:

@@ -14,7 +14,7 @@ from grpclib import Status
 from modal_proto import api_pb2
 
 from tests.modal_loopback import dockerfile
-from tests.modal_loopback.cell import PATH, Cell, CellError
+from tests.modal_loopback.cell import PATH, Cell
 from tests.modal_loopback.ground import Ground
 from tests.modal_loopback.ids import id_of, new_id
 from tests.modal_loopback.keyring import Keyring
@@ -25,6 +25,8 @@ from tests.modal_loopback.wire import Call, fail
 Result = api_pb2.GenericResult
 _SLEEP = ("sleep", "infinity")
 _SH = ["/bin/sh", "-c"]
+# How the SDK adds a Python to an image; the machine's own must do.
+_PYTHON = {"/python/. /usr/local", "ln -s /usr/local/bin/python3 /usr/local/bin/python"}
 # What a build may know of this machine: how to reach package registries, and nothing else.
 _REGISTRY = re.compile(r"(?i)\w+_proxy|pip_.*|npm_config_.*|.*ca_?(bundle|cert).*|ssl_.*")
 
@@ -99,10 +101,9 @@ class Images:
             self._images[image_id] = image
             await self._save(image_id, image)
             build.result = Result(status=Result.GENERIC_STATUS_SUCCESS)
-        except (BuildFailed, CellError, OSError) as error:
+        except Exception as error:  # whatever it was, a client waits for the result
             status = Result.GENERIC_STATUS_FAILURE
-            build.result = Result(status=status, exception=str(error))
-            del self._builds[image_id]  # the next client tries again
+            build.result = Result(status=status, exception=str(error) or repr(error))
         finally:
             build.log.feed(b"")
             build.done.set()
@@ -121,6 +122,8 @@ class Images:
             for one in dockerfile.read(definition.dockerfile_commands):
                 log.feed(f"=> {one.word} {one.rest}\n".encode())
                 match one.word:
+                    case _ if one.rest in _PYTHON:
+                        pass
                     case "ENV":
                         known = {**image.env, **arguments}
                         image = replace(image, env={**image.env, **one.variables(known)})
@@ -159,8 +162,8 @@ class Images:
         self, one: dockerfile.Instruction, image: Image, context: Files, cell: Cell
     ) -> None:
         sources, target = one.paths()
-        if "--from" in one.rest or sources == ["/python/."]:
-            return  # parts of other images: a Python, a uv; the machine's own must do
+        if "--from" in one.rest:
+            return  # a part of another image, such as uv: there are no other images here
         if not target.startswith("/"):
             target = os.path.join(image.workdir or "/", target)
         for source in sources:
@@ -249,11 +252,12 @@ class Images:
         again = request.force_build or request.ignore_cache
         if image_id not in self._images and not again:
             await self._restore(image_id)
+        build = self._builds.get(image_id)
         metadata = api_pb2.ImageMetadata(image_builder_version=request.builder_version)
         answer = api_pb2.ImageGetOrCreateResponse(image_id=image_id, metadata=metadata)
         if image_id in self._images and not again:
             answer.result.status = Result.GENERIC_STATUS_SUCCESS
-        elif image_id not in self._builds or (again and self._builds[image_id].done.is_set()):
+        elif build is None or build.done.is_set():  # one that failed is tried again
             build = self._builds[image_id] = Build()
             task = asyncio.create_task(self._build(image_id, definition, build))
             self._tasks.add(task)

@@ -85,7 +85,7 @@ class Router:
             fail(Status.NOT_FOUND, str(error))
         if request.timeout_secs:
             loop = asyncio.get_running_loop()
-            timer = loop.call_later(request.timeout_secs, one.cell.stop, request.exec_id)
+            timer = loop.call_later(request.timeout_secs, one.cell.expire, request.exec_id)
             started.at_end(timer.cancel)
         return tcr.TaskExecStartResponse()
 
@@ -137,6 +137,8 @@ class Router:
     ) -> tcr.TaskExecWaitResponse:
         one = self._exec(request.task_id, request.exec_id)
         await one.ended.wait()
+        if one.expired:  # the SDK's own deadline is a moment later; it makes -1 of this
+            fail(Status.DEADLINE_EXCEEDED, "the exec ran into its timeout")
         return tcr.TaskExecWaitResponse(**one.outcome)
 
     # -- the sandbox itself

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from grpclib import Status
@@ -240,6 +241,5 @@ class Sandboxes:
                 return
             # Activity is looked for often enough that the end is late by a tenth at most.
             wait = min(end - now, max(0.05, idle / 10)) if idle else end - now
-            done, _ = await asyncio.wait([asyncio.create_task(one.finished.wait())], timeout=wait)
-            if done:
-                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(one.finished.wait(), wait)

@@ -21,7 +21,7 @@ from tests.modal_loopback.router import Router
 from tests.modal_loopback.sandboxes import Result, Sandboxes
 from tests.modal_loopback.tokens import Tokens
 from tests.modal_loopback.volumes import Volumes
-from tests.modal_loopback.wire import Wire
+from tests.modal_loopback.wire import Details, Wire
 
 CREDENTIALS = ("ak-test", "as-test")
 _BASES = (api_grpc.ModalClientBase, task_command_router_grpc.TaskCommandRouterBase)
@@ -69,7 +69,7 @@ async def serve(options: Options) -> None:
     faults = Faults(options.faults)
     wire = Wire(CREDENTIALS, tokens, faults, options.latency, options.rpc_log, terminate)
     parts = [apps, control, router, keyring, images, mounts, volumes]
-    server = Server([wire.handlers(_BASES, parts)])
+    server = Server([wire.handlers(_BASES, parts)], status_details_codec=Details())
     await mounts.listen()
     await server.start(sock=listening)
     announce(options.announce, {"url": url, "pid": options.pid})

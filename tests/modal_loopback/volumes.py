@@ -147,10 +147,18 @@ class Volumes:
     # -- files
 
     async def VolumeListFiles(
-        self,
-        request: api_pb2.VolumeListFilesRequest | api_pb2.VolumeListFiles2Request,
-        call: Call,
+        self, request: api_pb2.VolumeListFilesRequest, call: Call
     ) -> AsyncIterator[api_pb2.VolumeListFilesResponse]:
+        yield api_pb2.VolumeListFilesResponse(entries=self._listed(request))
+
+    async def VolumeListFiles2(
+        self, request: api_pb2.VolumeListFiles2Request, call: Call
+    ) -> AsyncIterator[api_pb2.VolumeListFiles2Response]:
+        yield api_pb2.VolumeListFiles2Response(entries=self._listed(request))
+
+    def _listed(
+        self, request: api_pb2.VolumeListFilesRequest | api_pb2.VolumeListFiles2Request
+    ) -> list[api_pb2.FileEntry]:
         volume = self.get(request.volume_id)
         top = volume.existing(request.path)
         if not top.is_dir():
@@ -159,10 +167,7 @@ class Volumes:
             found = sorted(top.rglob("*") if request.recursive else top.iterdir())
         if request.HasField("max_entries"):
             found = found[: request.max_entries]
-        entries = [_entry(path, volume.path) for path in found]
-        yield api_pb2.VolumeListFilesResponse(entries=entries)
-
-    VolumeListFiles2 = VolumeListFiles
+        return [_entry(path, volume.path) for path in found]
 
     async def VolumeGetFile2(
         self, request: api_pb2.VolumeGetFile2Request, call: Call

@@ -145,6 +145,7 @@ def _start(order: dict[str, Any], fds: list[int]) -> int:
     pid = os.fork()
     if pid:
         return pid
+    at = "terminal"
     try:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGINT):
@@ -155,10 +156,12 @@ def _start(order: dict[str, Any], fds: list[int]) -> int:
         os.closerange(3, 256)
         if order["tty"]:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-        os.chdir(order["cwd"])
-        os.execvpe(order["argv"][0], order["argv"], order["env"])
+        at = order["cwd"]
+        os.chdir(at)
+        at = order["argv"][0]
+        os.execvpe(at, order["argv"], order["env"])
     except OSError as error:
-        os.write(2, f"exec: {order['argv'][0]}: {error.strerror}\n".encode())
+        os.write(2, f"exec: {at}: {error.strerror}\n".encode())
         os._exit(127 if error.errno == errno.ENOENT else 126)
     except BaseException:
         os._exit(126)
