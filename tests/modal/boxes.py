@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 Make = Callable[..., Any]
-
-
-def needs_quiet() -> None:
-    """Skip a test of the clock while others have the processors."""
-    if os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
-        pytest.skip("this machine is too busy to be timed")
 
 
 def said(process: Any, stdin: bytes = b"") -> bytes:
