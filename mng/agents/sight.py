@@ -205,16 +205,15 @@ def _live_agent(
 ) -> LiveAgent | None:  # fmt: skip
     journal = Journal(files.get("journal", []))
     incarnation = pane.incarnation if pane else journal.incarnation
-    if not incarnation:
+    text = files.get(f"{incarnation}.json")
+    if text is None:
         return None  # a start that died before its session: the next start takes its place
-    agent, spec = AgentName(host.name, name), AgentSpec(type="")
-    base = LiveAgent(agent, Owner(), spec, incarnation, AgentState.UNKNOWN)
+    spec, unknown = AgentSpec(type=""), AgentState.UNKNOWN
+    base = LiveAgent(AgentName(host.name, name), Owner(), spec, incarnation, unknown)
     try:
-        record = read_record("\n".join(files.get(f"{incarnation}.json", [])), AgentSpec)
+        record = read_record("\n".join(text), AgentSpec)
         spec = record.spec
-        base = LiveAgent(
-            agent, record.owner, spec, incarnation, AgentState.UNKNOWN, created=record.created
-        )
+        base = dataclasses.replace(base, owner=record.owner, spec=spec, created=record.created)
         kind = find_kind(spec.type)
         if pane is None and journal.damage:
             raise Damaged(f"its journal has a damaged line: {journal.damage!r}")

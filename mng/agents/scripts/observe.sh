@@ -14,9 +14,13 @@ for file in agents/*/*.json agents/*/journal agents/*/evidence agents/*/draft; d
     [ ! -f "$file" ] || set -- "$@" "$file"
 done
 # awk names the file of each line in one process. By getline, for one that is removed meanwhile
-# must not hide those that come after it.
+# must not hide those that come after it. One that is empty is told from one that is not there.
 [ $# = 0 ] || LC_ALL=C awk 'BEGIN {
-    for (n = 1; n < ARGC; n++) while ((getline line <ARGV[n]) > 0) print ARGV[n] ":" line
+    for (n = 1; n < ARGC; n++) {
+        lines = 0
+        while ((there = getline line <ARGV[n]) > 0) { print ARGV[n] ":" line; lines++ }
+        if (!lines && there == 0) print ARGV[n] ":"
+    }
 }' "$@" 2>/dev/null || :
 [ "${quick:-}" = 1 ] && exit 0
 format='pane #{@mng_agent}|#{pane_id}|#{pane_pid}|#{pane_dead}|#{pane_dead_status}|#{pane_dead_signal}|#{pane_dead_time}|#{session_created}|#{window_activity}|#{C/r:[^ ]}|#{pane_in_mode}|#{@mng_inc}|#{@mng_session}|#{@mng_flight}|#{@mng_ledger}|#{session_name}'
