@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from pathlib import Path
@@ -56,7 +57,7 @@ def test_packages_that_the_machine_has_are_installed_at_once(sandbox: Make) -> N
     box = sandbox(image=BASE.run_commands("touch /before").apt_install("git", "tmux"))
 
     assert sh(box, "git --version").startswith("git version")
-    assert sh(box, "find /var/lib/apt /var/lib/dpkg -newer /before") == ""
+    assert sh(box, "find /var/lib/apt/lists /var/lib/dpkg -maxdepth 1 -newer /before") == ""
 
 
 def test_an_image_sets_variables_and_a_place(sandbox: Make) -> None:
@@ -104,12 +105,12 @@ def test_a_registry_image_stands_on_the_base(sandbox: Make) -> None:
 @pytest.mark.slow
 def test_packages_come_from_the_registries(sandbox: Make) -> None:
     """pip and apt reach their registries from a build, and sandboxes see what came."""
-    image = BASE.pip_install("iniconfig").apt_install("hello")
-    box = sandbox(image=image)
+    box = sandbox(image=BASE.pip_install("iniconfig"))
+    assert sh(box, "python -c 'import iniconfig; print(iniconfig.__name__)'") == "iniconfig"
 
-    assert sh(box, "python -c 'import iniconfig; print(iniconfig.__name__)'; hello").startswith(
-        "iniconfig\nHello"
-    )
+    if os.geteuid() != 0:
+        pytest.skip("apt must be able to become another user, which one without root cannot")
+    assert sh(sandbox(image=BASE.apt_install("hello")), "hello").startswith("Hello")
 
 
 def test_a_snapshot_holds_files_and_no_processes(sandbox: Make) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -159,6 +160,10 @@ class Cell:
         """End every process of the cell; `ended` is set when the kernel has done so."""
         if self.pid and not self.ended.is_set():
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    async def discard(self) -> None:
+        """Give back the memory of its own layer, once it has ended."""
+        await asyncio.to_thread(shutil.rmtree, self.upper.parent, ignore_errors=True)
 
     def start(
         self,

@@ -146,7 +146,10 @@ class Images:
             if cell:
                 cell.kill()
                 await cell.ended.wait()
-        return replace(image, layers=(self._layer(cell), *image.layers)) if cell else image
+        if cell:
+            image = replace(image, layers=(self._layer(cell), *image.layers))
+            await cell.discard()
+        return image
 
     async def _building(self, image: Image) -> Cell:
         cell = self.cell(image)

@@ -218,6 +218,7 @@ class Sandboxes:
         if one.tunnels:
             one.tunnels.close()
         self._end(one, result)
+        await one.cell.discard()
 
     @staticmethod
     def _end(one: Sandbox, result: api_pb2.GenericResult) -> None:
