@@ -6,6 +6,7 @@ import asyncio
 import math
 import os
 import select
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _PIECE = 1 << 18  # bytes of stdin at once; Modal takes 16 MiB
 _ALIVE = 4.0  # seconds after which a client without stdin to send says that it lives
 _MOST = 65_000  # characters of a command line, a little below Modal's limit
+_MARGIN = 0.2  # seconds before its deadline from which on an output may be cut short
 _GRACE = 5.0  # seconds for Modal beyond the command's own time
 _MARK = "MNG_EXEC"  # a variable by which a command that must end is found again
 
@@ -99,6 +101,7 @@ class _Command:
         mark = self.mark if self._stdout is not None else ""
         try:
             process = await _start(self._box, self._fed(), timeout=self._timeout, mark=mark)
+            began = time.monotonic()
             writing = asyncio.ensure_future(self._feed(process.stdin))
             try:
                 status, out, err = await together(
@@ -110,7 +113,9 @@ class _Command:
                 writing.cancel()
         finally:
             os.close(self._ended)
-        return Completed(status, out, err)
+        # At its deadline the SDK ends the streams without a word, whatever the status says.
+        late = self._timeout is not None and time.monotonic() - began > self._timeout - _MARGIN
+        return Completed(-1 if late else status, out, err)
 
     def _fed(self) -> list[str]:
         if self._stdin == b"":
