@@ -18,7 +18,7 @@ class Cloud(Stage):
 
     def __init__(self, root: Path, server: Loopback) -> None:
         super().__init__(root)
-        self.server, self.app = server, root.name
+        self.modal, self.app = server, root.name
         self.env |= server.env | {"MNG_MODAL_APP": self.app}
 
     def cloud_team(self, agents: dict[str, Any], **options: Any) -> Path:
@@ -48,7 +48,7 @@ class Cloud(Stage):
         """The requests that one command makes."""
         began = time.time()
         self.must(*argv)
-        return self.server.rpcs(since=began)
+        return self.modal.rpcs(since=began)
 
     def close(self) -> None:
         for box in self.sandboxes():
