@@ -12,7 +12,7 @@ from mng.errors import HostUnreachable, MngError
 from mng.model.transport import Machine
 from mng.model.world import LiveAgent, LiveHost
 
-_INTERVALS = (0.1, 0.5)  # seconds between two looks, at first and after five seconds
+_INTERVALS = (0.1, 0.5)  # seconds between two looks; the second after five, and from afar
 
 Until = Callable[[LiveAgent], bool]
 
@@ -84,7 +84,8 @@ class Watch:
                 self._agents, self._error = agents, error
                 self._round += 1
                 self._news.notify_all()
-            time.sleep(_INTERVALS[time.monotonic() - began > 5])
+            patient = time.monotonic() - began > 5 or not self._machine.local
+            time.sleep(_INTERVALS[patient])
 
     def _calm(self, view: View) -> dict[str, Calm]:
         """Since when each screen has not changed, as seen: tmux itself counts in whole seconds."""

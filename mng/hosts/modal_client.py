@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Awaitable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ def sdk() -> ModuleType:
     """The module `modal`: 0.9 s that only those pay who have something to ask it."""
     os.environ.setdefault("MODAL_MAX_THROTTLE_WAIT", _THROTTLED)
     os.environ.setdefault("MODAL_LOGLEVEL", "ERROR")
+    # What it leaves behind of a request that was given up is no news for the user.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
     import modal
 
     return modal

@@ -6,6 +6,7 @@ import asyncio
 import math
 import os
 import select
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -13,13 +14,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mng.errors import CannotRun, HostError, HostUnreachable
 from mng.hosts.modal_client import ask, sdk, together
+from mng.hosts.provider import script
 from mng.model.transport import Completed
 
 if TYPE_CHECKING:
     from modal import Sandbox
 
-_CHUNK = 1 << 20  # bytes of stdin at once; Modal takes 16 MiB
+_PIECE = 1 << 18  # bytes of stdin at once; Modal takes 16 MiB
+_ALIVE = 4.0  # seconds after which a client without stdin to send says that it lives
 _MOST = 65_000  # characters of a command line, a little below Modal's limit
+_MARGIN = 0.2  # seconds before its deadline from which on an output may be cut short
 _GRACE = 5.0  # seconds for Modal beyond the command's own time
 _MARK = "MNG_EXEC"  # a variable by which a command that must end is found again
 
@@ -53,17 +57,18 @@ class SandboxTransport:
         finally:
             os.close(command.wake)
         if done.status == -1 and timeout is not None:
+            self._end(command.mark)
             raise HostUnreachable(f"no answer within {timeout:g} s")
         return done
 
     def _end(self, mark: str) -> None:
         """End all that came from a command: Modal itself ends none before its time."""
-        script = (
+        text = (
             f"for p in /proc/[0-9]*; do grep -qsz '^{_MARK}={mark}$' $p/environ && "
             "kill -s INT ${p#/proc/} && set -- $* ${p#/proc/}; done; sleep 1; kill -s KILL $*"
         )
         with suppress(HostError):
-            ask(_start(self.box, ["sh", "-c", script], timeout=10))
+            ask(_start(self.box, ["sh", "-c", text], timeout=10))
 
     def attach(self, argv: Sequence[str]) -> int:
         """Hand over the terminal, and attach anew when the connection breaks."""
@@ -95,7 +100,8 @@ class _Command:
         # Only what streams may have to be ended; what a script leaves running must not be found.
         mark = self.mark if self._stdout is not None else ""
         try:
-            process = await _start(self._box, self._argv, timeout=self._timeout, mark=mark)
+            process = await _start(self._box, self._fed(), timeout=self._timeout, mark=mark)
+            began = time.monotonic()
             writing = asyncio.ensure_future(self._feed(process.stdin))
             try:
                 status, out, err = await together(
@@ -107,30 +113,44 @@ class _Command:
                 writing.cancel()
         finally:
             os.close(self._ended)
-        return Completed(status, out, err)
+        # At its deadline the SDK ends the streams without a word, whatever the status says.
+        late = self._timeout is not None and time.monotonic() - began > self._timeout - _MARGIN
+        return Completed(-1 if late else status, out, err)
+
+    def _fed(self) -> list[str]:
+        if self._stdin == b"":
+            return ["sh", "-c", 'exec "$@" </dev/null', "mng", *self._argv]
+        return ["sh", "-c", script("feed"), "mng", *self._argv]
 
     async def _feed(self, stdin: Any) -> None:
-        """Send stdin. A command that has ended, or closed it, has no need of the rest."""
+        """Send stdin in pieces. A command that has ended has no need of the rest."""
         try:
             if isinstance(self._stdin, bytes):
-                for start in range(0, len(self._stdin), _CHUNK):
-                    stdin.write(self._stdin[start : start + _CHUNK])
-                    if start + _CHUNK < len(self._stdin):
-                        await stdin.drain.aio()
+                for start in range(0, len(self._stdin), _PIECE):
+                    await _send(stdin, self._stdin[start : start + _PIECE])
             else:
-                while chunk := await asyncio.to_thread(_read, self._stdin.fileno(), self.wake):
-                    stdin.write(chunk)
-                    await stdin.drain.aio()
-            stdin.write_eof()
-            await stdin.drain.aio()
+                source = self._stdin.fileno()
+                while (piece := await asyncio.to_thread(_read, source, self.wake)) is not None:
+                    await _send(stdin, piece)
+            if self._stdin != b"":
+                stdin.write(b"end.....")
+                await stdin.drain.aio()
         except (sdk().exception.Error, ValueError, OSError):
             pass
 
 
-def _read(source: int, wake: int) -> bytes:
-    """The next bytes; none at the end, or once the other end of `wake` is closed."""
-    ready, _, _ = select.select([source, wake], [], [])
-    return b"" if wake in ready else os.read(source, _CHUNK)
+async def _send(stdin: Any, piece: bytes) -> None:
+    stdin.write(b"%08d" % len(piece) + piece)
+    await stdin.drain.aio()
+
+
+def _read(source: int, wake: int) -> bytes | None:
+    """The next bytes; None at the end, or once the other end of `wake` is closed; b"" if there
+    are none for a while."""
+    ready, _, _ = select.select([source, wake], [], [], _ALIVE)
+    if wake in ready:
+        return None
+    return (os.read(source, _PIECE) or None) if ready else b""
 
 
 async def _copy(stream: Any, out: BinaryIO | None) -> bytes:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.modal_loopback.fixture import Loopback, loopback, modal_server
+
+from .cloud import Cloud
 
 __all__ = ["loopback", "modal_server"]
 
@@ -39,3 +44,16 @@ def sandbox(loopback: Loopback, app: Any) -> Iterator[Callable[..., Any]]:
         with contextlib.suppress(modal.exception.SandboxTimeoutError):
             one.terminate(wait=True)  # only then its name is free
         one.detach()
+
+
+@pytest.fixture
+def cloud(loopback: Loopback) -> Iterator[Cloud]:
+    """A stage of its own on the session's Modal."""
+    root = Path(tempfile.mkdtemp(prefix="mng-"))
+    made = Cloud(root, loopback)
+    try:
+        yield made
+    finally:
+        loopback.inject()
+        made.close()
+        shutil.rmtree(root, ignore_errors=True)

@@ -1,0 +1,172 @@
+"""The scenarios of the product on Modal sandboxes: one host, two agents, seven steps."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.modal_loopback.fixture import Loopback, depth
+from tests.scenarios.stage import demo
+from tests.scenarios.terminal import terminal
+from tests.tmux.waiting import eventually
+
+from .cloud import Cloud
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+DEMO = """
+hosts: {auth-host: {setup: test -f requirements.txt}}
+agents: {impl-agent: {type: demo, args: [--busy, 0]}, test-agent: {type: demo, args: [--busy, 0]}}
+"""
+
+
+def test_two_agents_share_one_sandbox_in_seven_steps(cloud: Cloud) -> None:
+    """Launch, join, list, connect, exec, message, destroy; the host goes with its last agent."""
+    kind = ("--type", "demo")
+    cloud.must("create", "impl-agent@auth-host.modal", "--new-host", *kind)
+    joined = cloud.must("create", "test-agent@auth-host", *kind, "--message", "write the tests")
+    assert "created" not in joined.all
+    assert [one["host"] for one in cloud.agents().values()] == ["auth-host", "auth-host"]
+    for agent in ("impl-agent", "test-agent"):
+        with terminal(cloud, "connect", agent) as screen:
+            screen.shows(b"Ctrl-b d detaches")
+            screen.type(b"\x02d")
+            assert screen.ends() == 0
+            assert screen.settings() == screen.before
+    assert "On branch main" in cloud.must("exec", "impl-agent", "git status").out
+    assert cloud.mng("exec", "test-agent", "exit 3").status == 3
+    assert "first" in cloud.must("exec", "test-agent", "--", "git", "log", "--oneline").out
+    cloud.must("message", "impl-agent", "use PyJWT")
+    eventually(lambda: cloud.heard("impl-agent", "auth-host") == ["use PyJWT"])
+    cloud.must("destroy", "impl-agent")
+    assert len(cloud.sandboxes()) == 1
+    cloud.must("destroy", "test-agent")
+
+    assert cloud.sandboxes() == []
+    assert cloud.listed()["hosts"] == []
+
+
+def test_the_example_runs_on_modal(cloud: Cloud) -> None:
+    """Unchanged up to the agents' program and what its setup would fetch."""
+    import modal
+
+    modal.Secret.objects.create("anthropic", {"ANTHROPIC_API_KEY": "a key"}, allow_existing=True)
+    shutil.copytree(EXAMPLES / "app", cloud.root / "app")
+    shutil.copy(EXAMPLES / "auth-host.yaml", cloud.root)
+    (cloud.root / "demo.yaml").write_text(DEMO)
+    files = ("-f", cloud.root / "auth-host.yaml", "-f", cloud.root / "demo.yaml")
+
+    cloud.must("up", *files, "--wait")
+    assert "nothing to do" in cloud.must("up", *files).all
+    assert len(cloud.heard("impl-agent", "auth-host")) == 2
+    assert "a key" in cloud.must("exec", "impl-agent", "echo $ANTHROPIC_API_KEY").out
+    host = cloud.listed()["hosts"][0]
+    assert host["expires"] - host["created"] == 8 * 3600
+    cloud.must("down", *files)
+
+    assert cloud.sandboxes() == []
+
+
+def test_work_comes_back_before_a_sandbox_goes(cloud: Cloud) -> None:
+    """Commits and files that nobody committed, both by pull and by the end of the host."""
+    file = cloud.cloud_team({"a": demo("hello")})
+    cloud.must("up", "-f", file, "--wait")
+    cloud.shell("a", "echo more >new; git add new; git commit -qm made; echo loose >file-0.txt")
+
+    cloud.must("pull", "box")
+    assert "made" in cloud.git("log", "--format=%s", "mng/box/main")
+    (cloud.repo / "later.txt").write_text("later")
+    cloud.git("add", ".")
+    cloud.git("commit", "-qm", "later")
+    cloud.must("down", "-f", file)
+
+    saved = cloud.git("for-each-ref", "--format=%(refname)", "refs/mng/saved").split()
+    tree = next(name for name in saved if name.endswith("work-tree"))
+    assert cloud.git("show", f"{tree}:file-0.txt") == "loose\n"
+
+
+def test_bytes_go_both_ways_unchanged(cloud: Cloud, tmp_path: Path) -> None:
+    """More than Modal takes at once, and no byte is text."""
+    cloud.must("create", "a@box.modal", "--new-host", "--type", "demo")
+    data = bytes(range(256)) * (20 << 12)  # 20 MiB
+
+    done = cloud.mng_bytes("exec", "box", "cat; echo done >&2; exit 7", stdin=data)
+
+    assert done.stdout == data
+    assert (done.returncode, done.stderr) == (7, b"done\n")
+
+
+def test_a_command_that_takes_too_long_ends_there_too(cloud: Cloud) -> None:
+    """124, and nothing of it goes on."""
+    cloud.must("create", "a@box.modal", "--new-host", "--type", "demo")
+
+    assert cloud.mng("exec", "--timeout", "1s", "box", "sleep 61").status == 124
+
+    assert "sleep 61" not in cloud.shell("box", "sleep 1; ps -A -o args")
+
+
+def test_eight_ups_make_one_sandbox(cloud: Cloud) -> None:
+    """The name is the lock; who comes second adopts what the first has made."""
+    file = cloud.cloud_team({"a": demo("one", "two"), "b": demo("three")})
+    running = [cloud.start("up", "-f", file, "--wait") for _ in range(8)]
+    ends = [process.communicate() for process in running]
+
+    assert [process.returncode for process in running] == [0] * 8, ends
+    assert len(cloud.sandboxes()) == 1
+    assert (cloud.heard("a"), cloud.heard("b")) == (["one", "two"], ["three"])
+
+
+@pytest.mark.parametrize("tenths", [4, 7, 10, 13, 16, 20, 25])
+def test_up_killed_anywhere_and_run_again_makes_one_world(cloud: Cloud, tenths: int) -> None:
+    """kill -9 at any time: one sandbox, each message once."""
+    file = cloud.cloud_team({"a": demo("one", "two"), "b": demo("three")})
+    first = cloud.start("up", "-f", file, "--wait")
+    try:
+        first.wait(tenths / 10)
+    except Exception:
+        first.kill()
+
+    cloud.must("up", "-f", file, "--wait")
+
+    assert len(cloud.sandboxes()) == 1
+    assert (cloud.heard("a"), cloud.heard("b")) == (["one", "two"], ["three"])
+
+
+def test_a_foreign_sandbox_is_neither_used_nor_ended(cloud: Cloud) -> None:
+    """Right name, no mark."""
+    import modal
+
+    app = modal.App.lookup(cloud.app, create_if_missing=True)
+    image = modal.Image.debian_slim()
+    modal.Sandbox.create("sleep", "1000", app=app, name="box", image=image)
+
+    done = cloud.up(cloud.cloud_team({"a": demo()}))
+
+    assert done.status == 1
+    assert "no mark of mng" in done.all
+    assert len(cloud.sandboxes()) == 1
+
+
+def test_trips_do_not_grow_with_hosts(cloud: Cloud, loopback: Loopback) -> None:
+    """What latency is multiplied by, for one host and for four; and the execs of a join."""
+
+    def team(number: int) -> Path:
+        hosts = {f"h{n}": {"provider": "modal", "source": None} for n in range(number)}
+        return cloud.team({f"a{n}": demo(host=f"h{n}") for n in range(number)}, hosts=hosts)
+
+    depths = {}
+    for number in (1, 4):
+        file = team(number)
+        loopback.inject()
+        cloud.must("up", "-f", file)
+        # Without latency, what is asked at once may be answered one after the other.
+        loopback.inject({"rpc": "*", "kind": "latency", "seconds": 0.1, "times": None})
+        depths[number] = [depth(cloud.rpcs(*words)) for words in (["list"], ["up", "-f", file])]
+    loopback.inject()
+    join = cloud.rpcs("create", "b@h0.modal", "--type", "demo", "--message", "hello")
+    execs = sum(one["rpc"] == "TaskExecStart" for one in join)
+
+    print(f"depth of list and of up: {depths}; execs of a join: {execs}")
+    assert all(after <= before + 3 for before, after in zip(*depths.values(), strict=True)), depths
+    assert execs <= 8
