@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,9 @@ from mng.model.world import AgentState, HostState, LiveAgent, LiveHost, Sent, Se
 
 Files = Mapping[str, list[str]]  # the lines of each file in an agent's directory
 
+# A screen comes with its styles. Dim text is a program's hint, not what stands there.
+_STYLE = re.compile(r"\x1b\[[0-9;:]*m|[\x0e\x0f]")
+_DIM = re.compile(r"\x1b\[(?:[013479];)*2m[^\x1b]*")
 _NONCE = "mng-screen-7f3a9c"
 
 
@@ -53,6 +57,7 @@ class View:
     reading: set[int] = field(default_factory=set)
     busy: set[int] = field(default_factory=set)
     screens: dict[str, str] = field(default_factory=dict)
+    lit: dict[str, str] = field(default_factory=dict)
     error: str = ""
 
 
@@ -97,7 +102,9 @@ def parse(text: str) -> View:
     body, *screens = text.split(f"\n{_NONCE} ")
     for screen in screens:
         head, _, rest = screen.partition("\n")
-        view.screens[head.split(" ")[0]] = rest.rstrip("\n")
+        name = head.split(" ")[0]
+        view.lit[name] = _STYLE.sub("", _DIM.sub("", rest)).rstrip("\n")
+        view.screens[name] = _STYLE.sub("", rest).rstrip("\n")
     for line in body.split("\n"):
         if line.startswith("agents/"):
             path, _, rest = line.partition(":")
@@ -229,7 +236,8 @@ def _live_agent(
     seen = calm.get(name) or Calm(quiet, 0.0 if pane.pid in view.busy else quiet)
     facts = Facts(
         pane.pid, pane.drawn, pane.pid in view.reading, seen.quiet, seen.idle, pane.activity,
-        view.screens.get(name), {key: "\n".join(lines) for key, lines in files.items()},
+        view.screens.get(name), None if pane.flight else view.lit.get(name),
+        {key: "\n".join(lines) for key, lines in files.items()},
     )  # fmt: skip
     sighting = kind.sight(spec, facts)
     return dataclasses.replace(

@@ -25,7 +25,7 @@ if [ "$old" != - ]; then
     end_session "$old"
     inc=$new
     tm kill-session -t "=$agent" 2>/dev/null || :
-    rm -f "agents/$agent/status.json" "agents/$agent/draft"
+    rm -f "agents/$agent/status.json" "agents/$agent/draft" "agents/$agent/event"
     note "ended $old"
 fi
 link_only "$inc"
