@@ -36,7 +36,7 @@ def as_heard(program: str, text: str) -> str:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("program", ["claude"])
+@pytest.mark.parametrize("program", ["claude", "codex", "gemini"])
 def test_what_is_said_is_heard_once(stage: AgentStage, program: str) -> None:
     """The first message, then all the others, each in a turn of its own."""
     texts = list((TEXTS | LARGE).values())
