@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from types import MappingProxyType
 
-from mng.agents.kind import Composer, Launch
-from mng.agents.program import SESSION, Program, shared, trusted
+from mng.agents.kind import Composer, Facts, Launch
+from mng.agents.program import SESSION, Event, Program, shared, trusted
 from mng.model.spec import AgentSpec
 
 _EVENTS = {
@@ -34,6 +35,12 @@ _NEW = 'rm -f "$MNG_AGENT_DIR/session"\n'
 _RESUME = '[ -z "$session" ] || set -- "$@" resume "$session"\n'
 
 
+def _failure(facts: Facts) -> str:
+    """The last block above the composer, if it says that something went wrong."""
+    blocks = [line for line in (facts.screen or "").splitlines() if re.match("[■•›✗]", line)]
+    return blocks[-2] if len(blocks) > 1 and blocks[-2].startswith("■") else ""
+
+
 class Codex(Program):
     name = "codex"
     program = "codex"
@@ -59,6 +66,15 @@ class Codex(Program):
         "UserPromptSubmit": "busy", "PermissionRequest": "asks", "PostToolUse": "busy",
         "Stop": "idle", "Interrupt": "idle",
     })  # fmt: skip
+
+    def doing(self, facts: Facts, event: Event) -> tuple[str, int | None]:
+        """A turn that has failed fires no hook: it is told above the composer."""
+        doing, since = super().doing(facts, event)
+        return ("failed" if doing == "busy" and _failure(facts) else doing), since
+
+    def limit(self, event: Event, facts: Facts) -> str:
+        said = _failure(facts)
+        return next((reason for words, reason in self.limits if re.search(words, said)), "")
 
     def launch(self, spec: AgentSpec, *, resume: bool) -> Launch:
         # Its daemon would outlive the agent.

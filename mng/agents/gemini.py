@@ -7,7 +7,7 @@ import re
 from types import MappingProxyType
 
 from mng.agents.kind import Composer, Launch
-from mng.agents.program import SESSION, Program, shared
+from mng.agents.program import SESSION, Event, Program, in_one_line, shared
 from mng.model.spec import AgentSpec
 
 _EVENTS = {"SessionStart": "", "BeforeAgent": "took", "AfterAgent": "", "Notification": "",
@@ -23,6 +23,7 @@ sed "s/\\"HOW\\"/\\"$how\\"/" "$MNG_AGENT_DIR/program/settings.json" >"$own/sett
 set -- --skip-trust
 """
 )
+_TOOLS = {"exec": "Shell", "edit": "Edit", "mcp": "MCP", "info": "Fetch"}
 _NEW = """\
 session=${MNG_AGENT_DIR##*/.}-0000-4000-8000-000000000000
 echo "$session" >"$MNG_AGENT_DIR/session"
@@ -76,6 +77,12 @@ class Gemini(Program):
             {"GEMINI_CLI_HOME": "{dir}/home"},
             _PREPARE + ("" if resume else _NEW) + _BEGIN,
         )
+
+    def asked(self, event: Event) -> str:
+        details = event.payload.get("details") or {}
+        tool = _TOOLS.get(str(details.get("type")), "a tool")
+        keys = ("command", "fileName", "toolName", "prompt")
+        return in_one_line(tool, {key: details[key] for key in keys if key in details})
 
     def plain(self, text: str) -> str:
         """It looks for a command behind blanks, too, but not behind a joiner without width."""

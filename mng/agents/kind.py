@@ -87,6 +87,7 @@ class AgentKind:
     typed while it works. enter_delay: seconds between paste and Enter. proof: seconds within which
     its own evidence of a message appears, 0 if it has none. settles: seconds without output that
     count as quiet. composer: how it is looked at before a key is sent, None if it can't be.
+    inbox: texts are put into its directory's `inbox` as files, and no key is sent.
     credentials: variables that it gets from the environment of whoever starts it, where they are
     set. program: its executable, "" if it needs none. install: shell text that installs it.
     """
@@ -98,6 +99,7 @@ class AgentKind:
     proof = 0
     settles = 0.0
     composer: Composer | None = None
+    inbox = False
     credentials: tuple[str, ...] = ()
     program = ""
     install = ""

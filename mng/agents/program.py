@@ -85,7 +85,7 @@ class Program(AgentKind):
         return json.dumps(self.heard(typed), ensure_ascii=False)[1:-1]
 
     def looks(self, spec: AgentSpec) -> bool:
-        return True
+        return self.composer is not None
 
     def doing(self, facts: Facts, event: Event) -> tuple[str, int | None]:
         """idle, busy, asks or failed, or "" where nothing tells; and since when."""
@@ -98,7 +98,7 @@ class Program(AgentKind):
         if doing == "asks" and composer:
             doing = "busy"  # someone has answered
         if doing == "asks":
-            return Sighting(AgentState.BLOCKED, f"permission: {asked_for(event)}", since)
+            return Sighting(AgentState.BLOCKED, f"permission: {self.asked(event)}", since)
         if not composer and facts.screen and (reason := self.dialog(facts.screen)):
             return Sighting(AgentState.BLOCKED, reason)
         if doing == "busy":
@@ -107,7 +107,7 @@ class Program(AgentKind):
             return Sighting(AgentState.BLOCKED, "someone's half-typed text stands there")
         if doing == "failed" and facts.quiet < _FORGET and (reason := self.limit(event, facts)):
             return Sighting(AgentState.BLOCKED, reason, since)
-        if composer or (doing and facts.lit is None):
+        if composer or (doing and not self.composer):
             return Sighting(AgentState.WAITING, "idle", since)
         return Sighting(AgentState.STARTING, "its composer is not up yet")
 
@@ -127,6 +127,11 @@ class Program(AgentKind):
         shown = "\n".join(lines[-_ROWS:])
         return next((reason for said, reason in self.dialogs if re.search(said, shown)), "")
 
+    def asked(self, event: Event) -> str:
+        """The tool that is to be allowed, and its input, in one line."""
+        tool = str(event.payload.get("tool_name") or "a tool")
+        return in_one_line(tool, event.payload.get("tool_input"))
+
     def limit(self, event: Event, facts: Facts) -> str:
         """Why its last turn failed, where a person or time has to settle that; else ""."""
         said = json.dumps(event.payload)
@@ -135,6 +140,13 @@ class Program(AgentKind):
 
 def _command(event: str, more: str) -> str:
     return f'sh "$MNG_AGENT_DIR/program/hook" {event} {more}'.strip()
+
+
+def in_one_line(tool: str, given: object) -> str:
+    """A tool and the first text of its input."""
+    values = [v for v in given.values() if isinstance(v, str)] if isinstance(given, dict) else []
+    said = " ".join(" ".join([f"{tool}:", *values[:1]]).split()).rstrip(":")
+    return said if len(said) <= _LONGEST else said[: _LONGEST - 3] + "..."
 
 
 def read_event(text: str) -> Event:
@@ -150,15 +162,6 @@ def read_event(text: str) -> Event:
         payload = {"tool_name": "a tool", **dict(found)}
         payload["tool_input"] = {k: v for k, v in found if k in ("command", "file_path")}
     return Event(name, int(at), payload if isinstance(payload, dict) else {})
-
-
-def asked_for(event: Event) -> str:
-    """The tool that is to be allowed, and its input, in one line."""
-    given = event.payload.get("tool_input")
-    tool = str(event.payload.get("tool_name") or "a tool")
-    values = [v for v in given.values() if isinstance(v, str)] if isinstance(given, dict) else []
-    said = " ".join(" ".join([f"{tool}:", *values[:1]]).split()).rstrip(":")
-    return said if len(said) <= _LONGEST else said[: _LONGEST - 3] + "..."
 
 
 # Shell text for `prepare`: the conversation that hook.sh has last heard of.

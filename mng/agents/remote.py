@@ -221,7 +221,7 @@ def deliver(
     return call(
         machine, "deliver", name.name, incarnation, message.key, message.origin, str(len(text)),
         digest_of(kind.proves(typed)), str(kind.enter_delay), str(proof), "1" if pasted else "0",
-        *((look.empty, look.there, look.dialog) if look else ()), stdin=text,
+        *((look.empty, look.there, look.dialog) if look else ("inbox",) * kind.inbox), stdin=text,
     )  # fmt: skip
 
 

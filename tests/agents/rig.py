@@ -28,8 +28,10 @@ _CLONE_NEWNET = 0x40000000
 QUIET = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1",
     "DISABLE_TELEMETRY": "1", "DISABLE_ERROR_REPORTING": "1", "OPENCODE_DISABLE_AUTOUPDATE": "1",
-    "OPENCODE_DISABLE_MODELS_FETCH": "1", "CLAUDE_CODE_MAX_RETRIES": "1",
+    "OPENCODE_DISABLE_MODELS_FETCH": "1", "npm_config_fetch_retries": "0",
+    "CLAUDE_CODE_MAX_RETRIES": "1",
 }  # fmt: skip
+_FILES = ("--- Content from referenced files", "Called the Read tool", "<path>")
 KEY = "sk-ant-api03-dummy-0123456789-abcdefghijklmnopqrstuvwxyz"
 
 # The model that each is asked to use, so that it makes no request to choose one.
@@ -81,6 +83,12 @@ def loopback_alone() -> Iterator[None]:
             libc.setns(before.fileno(), _CLONE_NEWNET)
 
 
+def _said(turn: list[str]) -> list[str]:
+    """A turn without the files that it names, which Gemini and OpenCode put behind it."""
+    files = [n for n, text in enumerate(turn) if text.strip().startswith(_FILES)]
+    return turn[: files[0]] if files else turn
+
+
 class AgentStage(Stage):
     """A stage whose user has the real programs, dummy keys, and a model on loopback."""
 
@@ -115,7 +123,7 @@ class AgentStage(Stage):
         """What the model was told, in order, by however many requests."""
         told: list[str] = []
         for one in self.requests():
-            texts = [text for turn in one["turns"] for text in turn]
+            texts = [text for turn in one["turns"] for text in _said(turn)]
             told += texts[len(told) :] if texts[: len(told)] == told else texts
         return told
 
@@ -137,6 +145,9 @@ class AgentStage(Stage):
         return found
 
     def close(self) -> None:
+        """Stop the agents as a user would: of what they have started nothing may be left."""
+        if agents := list(self.agents()):
+            self.mng("stop", *agents)
         assert self.model.stdin
         assert self.model.stdout
         self.model.stdin.close()

@@ -6,6 +6,8 @@ import unicodedata
 
 import pytest
 
+from tests.tmux.waiting import eventually
+
 from .rig import AgentStage
 
 TEXTS = {
@@ -36,7 +38,7 @@ def as_heard(program: str, text: str) -> str:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("program", ["claude", "codex", "gemini"])
+@pytest.mark.parametrize("program", ["claude", "codex", "gemini", "opencode"])
 def test_what_is_said_is_heard_once(stage: AgentStage, program: str) -> None:
     """The first message, then all the others, each in a turn of its own."""
     texts = list((TEXTS | LARGE).values())
@@ -49,6 +51,7 @@ def test_what_is_said_is_heard_once(stage: AgentStage, program: str) -> None:
         words.append(done.err)
 
     assert told == [1]
+    eventually(lambda: len(stage.heard()) >= len(texts))
     assert [as_heard(program, text) for text in stage.heard()] == [
         as_heard(program, text) for text in texts
     ]

@@ -3,6 +3,7 @@
 # Types a message at most once. DELAY: seconds between paste and Enter. PROOF: seconds to wait for
 # the agent's own evidence, 0 if its kind has none. PASTED=1: only Enter is missing, no text comes.
 # EMPTY THERE DIALOG: how its composer is told, see kind.py; without them it is not looked at.
+# `inbox` alone: it takes texts from files, and no key is sent. A file's name lets it come but once.
 # Prints accepted | submitted | already | ended | gone | mode | draft | dialog | unsent | uncertain
 # | torn.
 agent=$1 inc=$2 key=$3 origin=$4 size=$5 digest=$6 delay=$7 proof=$8 pasted=$9
@@ -14,8 +15,13 @@ text="agents/$agent/messages/$key"
 
 # submit KEY ORIGIN: Enter for what stands pasted, and its entry in the ledger, in one command queue.
 submit() {
+    if [ "$empty" = inbox ] && [ ! -e "agents/$agent/taken/$1" ]; then
+        mkdir -p "agents/$agent/inbox"
+        cp "agents/$agent/messages/$1" "agents/$agent/.$1"
+        mv "agents/$agent/.$1" "agents/$agent/inbox/$1"
+    fi
     # Nothing of it stands there any more where someone was faster, and Enter would mean another thing.
-    if [ -n "$there" ] && [ "$(composer)" != filled ]; then enter=''; else enter="send-keys -t $pane Enter ; "; fi
+    if [ "$empty" = inbox ] || { [ -n "$there" ] && [ "$(composer)" != filled ]; }; then enter=''; else enter="send-keys -t $pane Enter ; "; fi
     tm if-shell -F -t "$pane" \
         "#{&&:#{==:#{@mng_inc},$inc},#{&&:#{==:#{@mng_flight},$1},#{&&:#{==:#{pane_dead},0},#{==:#{pane_in_mode},0}}}}" \
         "${enter}set-option -p -a -t $pane @mng_ledger ' $1=s=$2' ; set-option -p -t $pane @mng_flight ''"
@@ -109,9 +115,10 @@ if [ "$flight" != "$key" ]; then
         mv "$text.part" "$text"
     fi
     note "begun $key $origin $digest $(evidence) $inc"
+    if [ "$empty" = inbox ]; then put=delete-buffer; else put="paste-buffer -p -r -d -t $pane"; fi
     tm load-buffer -b "mng.$agent.$key" "$text" \; if-shell -F -t "$pane" \
         "#{&&:#{==:#{@mng_inc},$inc},#{&&:#{==:#{@mng_flight},},#{&&:#{==:#{pane_dead},0},#{==:#{pane_in_mode},0}}}}" \
-        "paste-buffer -p -r -d -b mng.$agent.$key -t $pane ; set-option -p -t $pane @mng_flight $key" \
+        "$put -b mng.$agent.$key ; set-option -p -t $pane @mng_flight $key" \
         "delete-buffer -b mng.$agent.$key"
     look || { echo gone; exit 0; }
     if [ "$flight" != "$key" ]; then
