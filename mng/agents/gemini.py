@@ -60,6 +60,7 @@ class Gemini(Program):
         (r"How would you like to authenticate|Enter Gemini API Key", "login: it has none"),
         (r"Allow execution|Apply this change\\?", "permission: it asks"),
     )
+    working = r"\(esc to cancel"
     doings = MappingProxyType({
         "SessionStart": "idle", "BeforeAgent": "busy", "AfterTool": "busy", "AfterAgent": "idle",
         "Notification": "asks",

@@ -33,6 +33,10 @@ class OpenCode(Program):
     flags = MappingProxyType({
         "ask": ("ask", "ask"), "accept-edits": ("ask", "allow"), "bypass": ("allow", "allow"),
     })  # fmt: skip
+    limits = (
+        *Program.limits,
+        (r"ProviderModelNotFound|ProviderAuth", "login: no such model for it"),
+    )
     doings = MappingProxyType({
         "ready": "idle", "taken": "busy", "asked": "asks", "retry": "failed", "error": "failed",
         "idle": "idle",

@@ -33,7 +33,8 @@ class Program(AgentKind):
 
     package: its name at npm. limits, failures: regular expressions of what it says when it is not
     served. dialogs: those of a screen that waits for a person, with the reason. doings: what it
-    does after an event: idle, busy, asks or failed. flags: its own words for the permissions.
+    does after an event: idle, busy, asks or failed. working: what its screen says then, where not
+    every end of a turn is an event. flags: its own words for the permissions.
     """
 
     resumes = True
@@ -43,7 +44,8 @@ class Program(AgentKind):
     flags: Mapping[str, tuple[str, ...]]
     dialogs: tuple[tuple[str, str], ...] = ()
     doings: Mapping[str, str]
-    limits = (
+    working = ""
+    limits: tuple[tuple[str, str], ...] = (
         (r"(?i)rate.?limit|\b429\b|too many requests|quota|overloaded", "rate limit"),
         (r"(?i)authentication|\b401\b|\b403\b|unauthorized|invalid.{0,9}key|log ?in", "login"),
     )
@@ -97,6 +99,8 @@ class Program(AgentKind):
         composer = self.look(facts.lit)
         if doing == "asks" and composer:
             doing = "busy"  # someone has answered
+        if doing == "busy" and composer and self.working and facts.quiet >= 1:
+            doing = "busy" if re.search(self.working, facts.screen or "") else "idle"
         if doing == "asks":
             return Sighting(AgentState.BLOCKED, f"permission: {self.asked(event)}", since)
         if not composer and facts.screen and (reason := self.dialog(facts.screen)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -225,7 +225,7 @@ def _live_agent(
     if pane is None:
         sent = tuple(journal.settled(files.get("evidence", []), kind))
         return _ended(dataclasses.replace(base, sent=sent), journal)
-    sent = ledger_of(pane.ledger)
+    sent = tuple(journal.proven(ledger_of(pane.ledger), files.get("evidence", [])))
     if pane.flight:
         files = {**files, "draft": []}  # what stands in its composer is ours
         sent = (*sent, Sent(pane.flight, SentState.BEGUN, journal.origins.get(pane.flight, "file")))
@@ -316,6 +316,13 @@ class Journal:
         self.sent.pop(key, None)
         self.sent[key] = Sent(key, state, self.origins.get(key, "file"))
         self.times[key] = self.last
+
+    def proven(self, sent: Iterable[Sent], evidence: list[str]) -> Iterator[Sent]:
+        """The ledger, with what the agent has taken only after its deliverer had left."""
+        for entry in sent:
+            digest, before = self.begun.get(entry.key, ("", 0))
+            late = entry.state is SentState.SUBMITTED and evidence.count(digest) > before
+            yield dataclasses.replace(entry, state=SentState.ACCEPTED) if late else entry
 
     def settled(self, evidence: list[str], kind: AgentKind) -> Iterator[Sent]:
         """The ledger when tmux can't be asked any more: of what was begun, evidence decides."""

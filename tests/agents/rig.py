@@ -134,7 +134,7 @@ class AgentStage(Stage):
         """What a person types who is attached."""
         self.tmux("send-keys", "-t", f"={agent}:", *keys)
 
-    def until_state(self, agent: str, state: str, timeout: float = 20) -> dict[str, Any]:
+    def until_state(self, agent: str, state: str, timeout: float = 60) -> dict[str, Any]:
         found: dict[str, Any] = {}
 
         def there() -> bool:

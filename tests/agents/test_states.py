@@ -53,7 +53,7 @@ def test_nothing_is_typed_into_a_permission_dialog(stage: AgentStage, program: s
     stage.until_state("a", "WAITING")
     done = stage.must("message", "a", "yes please", "--id", "later")
     assert "accepted" in done.err
-    assert stage.heard()[-1] == "yes please"
+    eventually(lambda: stage.heard()[-1] == "yes please")
     assert not (stage.host_dir() / "work" / "asked").exists()
 
 
@@ -77,7 +77,7 @@ def test_a_persons_draft_and_scrollback_are_left_alone(stage: AgentStage, progra
     assert "half-typed" in draft.all
     assert "copy mode" in reading.all
     assert "accepted" in done.err
-    assert stage.heard() == ["hello", "one more"]
+    eventually(lambda: stage.heard() == ["hello", "one more"])
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -85,12 +85,12 @@ def test_what_is_said_to_a_busy_agent_comes_in_order(stage: AgentStage, program:
     up(stage, program, "work [[slow 4]]")
     stage.until_state("a", "RUNNING")
     said = [stage.must("message", "a", f"number {n}", "--ready-timeout", "20s") for n in (1, 2)]
-    eventually(lambda: stage.heard()[1:] == ["number 1", "number 2"])
+    eventually(lambda: stage.heard()[1:] == ["number 1", "number 2"], timeout=60)
     stage.until_state("a", "WAITING")
 
     assert all("accepted" in one.err or "queued" in one.err for one in said)
-    states = [line for line in stage.must("messages", "a").out.splitlines() if "number" in line]
-    assert all("accepted" in line for line in states), states
+    ledger = stage.must("messages", "a").out
+    assert ledger.count("accepted") == 3, ledger
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -98,24 +98,26 @@ def test_a_turn_that_is_interrupted_has_ended(stage: AgentStage, program: str) -
     """Esc: not every program's hooks tell of it."""
     up(stage, program, "work [[slow 30]]")
     stage.until_state("a", "RUNNING")
+    if program == "opencode":
+        eventually(lambda: "esc interrupt" in stage.screen("a"))
     stage.keys("a", "Escape")
     if program == "opencode":
         stage.keys("a", "Escape")  # the first one asks
 
-    stage.until_state("a", "WAITING", timeout=8)
+    stage.until_state("a", "WAITING", timeout=20)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_conversation_survives_kill_9(stage: AgentStage, program: str) -> None:
     """The next request carries what was said before, and nothing is said twice."""
     agents = {"a": stage.real(program, "the first", "the second")}
-    file = stage.raised(agents)
+    stage.raised(agents)
     os.kill(stage.pid("a"), signal.SIGKILL)
     stage.until_state("a", "FAILED")
     agents = {"a": stage.real(program, "the first", "the second", "the third")}
     stage.must("up", "-f", stage.team(agents), "--wait")
 
-    assert file
+    eventually(lambda: stage.heard()[-1] == "the third", timeout=60)
     assert stage.requests()[-1]["turns"] == [["the first"], ["the second"], ["the third"]]
     assert len([one for one in stage.requests() if one["turns"][-1] == ["the second"]]) == 1
 

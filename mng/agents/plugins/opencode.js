@@ -25,7 +25,9 @@ export const Mng = async ({ client }) => {
   const begin = async () => {
     session = (await client.session.create({ body: {} })).data.id
     replace("session", session + "\n")
-    await client.tui.publish({ body: { type: "tui.session.select", properties: { sessionID: session } } })
+    // Its screen may not be up yet.
+    const show = { body: { type: "tui.session.select", properties: { sessionID: session } } }
+    for (const wait of [0, 3000, 8000]) setTimeout(() => client.tui.publish(show).catch(() => {}), wait)
   }
   const say = async (text) => {
     if (text.startsWith("\u0001")) {
@@ -49,7 +51,7 @@ export const Mng = async ({ client }) => {
     await take().catch((error) => fs.appendFileSync(at("error"), `${error}\n`))
     setTimeout(loop, 100)
   }
-  setTimeout(() => { tell("ready"); loop() }, 1000)
+  setTimeout(() => { tell("ready"); loop() }, 2000)
 
   return {
     "chat.message": async (input, output) => {
