@@ -135,14 +135,13 @@ class AgentStage(Stage):
         self.tmux("send-keys", "-t", f"={agent}:", *keys)
 
     def until_state(self, agent: str, state: str, timeout: float = 60) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        def there() -> dict[str, Any]:
+            found = self.agent(agent)
+            if found["state"] != state:
+                raise OSError(f"{found['state']}: {found['reason']}\n{self.screen(agent)}")
+            return found
 
-        def there() -> bool:
-            found.update(self.agent(agent))
-            return bool(found["state"] == state)
-
-        eventually(there, timeout=timeout)
-        return found
+        return eventually(there, timeout=timeout)
 
     def close(self) -> None:
         """Stop the agents as a user would: of what they have started nothing may be left."""

@@ -102,7 +102,8 @@ def test_a_turn_that_is_interrupted_has_ended(stage: AgentStage, program: str) -
         eventually(lambda: "esc interrupt" in stage.screen("a"))
     stage.keys("a", "Escape")
     if program == "opencode":
-        stage.keys("a", "Escape")  # the first one asks
+        eventually(lambda: "again" in stage.screen("a"))
+        stage.keys("a", "Escape")
 
     stage.until_state("a", "WAITING", timeout=20)
 
