@@ -77,8 +77,8 @@ class Codex(Program):
         return next((reason for words, reason in self.limits if re.search(words, said)), "")
 
     def launch(self, spec: AgentSpec, *, resume: bool) -> Launch:
-        # Its daemon would outlive the agent.
-        always = ("--no-daemon", "--dangerously-bypass-hook-trust")
+        # Its daemon would outlive the agent, and its snapshot of a shell has the keys in it.
+        always = ("--no-daemon", "--dangerously-bypass-hook-trust", "--disable", "shell_snapshot")
         return Launch(
             ("codex", *always, *self.flags[spec.permissions], *spec.args),
             self.files({"home/hooks.json": json.dumps({"hooks": self.hooks(_EVENTS)})}),

@@ -43,7 +43,10 @@ ARGS = {
 }
 
 
-def installed(wanted: Path = HERE / "package.json") -> Path:
+PINNED = Path(os.environ.get("MNG_TEST_PROGRAMS") or HERE / "package.json")
+
+
+def installed(wanted: Path = PINNED) -> Path:
     """The directory of the programs, from npm unless they were installed before.
 
     npm gets a home to throw away, for a package may run what it likes when it is installed.

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from .rig import HERE, AgentStage
+from .rig import PINNED, AgentStage
 
 PROGRAMS = {
     "claude": "@anthropic-ai/claude-code", "codex": "@openai/codex",
@@ -18,7 +18,7 @@ PROGRAMS = {
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_the_programs_are_those_that_are_pinned(stage: AgentStage, program: str) -> None:
-    pins = json.loads((HERE / "package.json").read_text())["dependencies"]
+    pins = json.loads(PINNED.read_text())["dependencies"]
 
     said = subprocess.run([program, "--version"], env=stage.env, capture_output=True, text=True)
 
