@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mng.agents.kind import Facts, Launch, Sighting
+from mng.agents.kind import AgentKind, Facts, Launch, Sighting
 from mng.errors import UsageError
 from mng.model.spec import AgentSpec
 from mng.model.world import AgentState
@@ -53,12 +53,8 @@ _BUILTINS = frozenset(
 )
 
 
-class Command:
+class Command(AgentKind):
     name = "command"
-    resumes = False
-    queues = False
-    enter_delay = 0.05
-    proof = 0
     settles = 0.5
 
     def launch(self, spec: AgentSpec, *, resume: bool) -> Launch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from mng.agents.kind import Facts, Launch, Sighting
+from mng.agents.kind import AgentKind, Facts, Launch, Sighting
 from mng.model.spec import AgentSpec
 from mng.model.world import AgentState
 
@@ -16,25 +16,18 @@ _STATES = {
 }
 
 
-class Demo:
+class Demo(AgentKind):
     name = "demo"
     resumes = True
     queues = True
     enter_delay = 0.02
     proof = 3
-    settles = 0.0
 
     def launch(self, spec: AgentSpec, *, resume: bool) -> Launch:
         program = Path(__file__).with_name("demo_tui").glob("*.py")
         more = ("--resume",) if resume else ()
         argv = ("python3", "{dir}/demo_tui", *more, *spec.args)
         return Launch(argv, {f"demo_tui/{file.name}": file.read_bytes() for file in program})
-
-    def looks(self, spec: AgentSpec) -> bool:
-        return False
-
-    def patience(self, spec: AgentSpec) -> float | None:
-        return None
 
     def sight(self, spec: AgentSpec, facts: Facts) -> Sighting:
         """Its own status file decides, if this very process wrote it."""

@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from typing import Protocol, cast
+from typing import cast
 
 from mng.errors import UsageError
 from mng.model.installed import Installed
-from mng.model.spec import AgentSpec
+from mng.model.spec import AgentSpec, MessageSpec
 from mng.model.world import AgentState
 
 # Ours are entry points too; looking up entry points costs 0.03 s, so only strangers pay it.
-_OURS = {"command": "mng.agents.command", "demo": "mng.agents.demo"}
+_OURS = {
+    name: f"mng.agents.{name}"
+    for name in ("claude", "codex", "opencode", "gemini", "command", "demo")
+}
 KINDS = Installed("mng.kinds", _OURS)
 
 
@@ -22,11 +25,28 @@ KINDS = Installed("mng.kinds", _OURS)
 class Launch:
     """How to start an agent. `files` are written into its own directory before it starts.
 
-    argv: `{dir}` in an item stands for that directory. A one-item shell text is `("sh", "-c", x)`.
+    argv, env: `{dir}` in an item stands for that directory. A one-item shell text is
+    `("sh", "-c", x)`. prepare: shell text that runs first where the agent is to start, with its
+    whole environment; its `set -- ...` appends arguments.
     """
 
     argv: tuple[str, ...]
     files: Mapping[str, bytes] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    prepare: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Composer:
+    """How a program's composer is told on its screen, by extended regular expressions of a line.
+
+    Dim text is left out before: it is a hint, no draft. empty: there, with nothing in it. there:
+    on the screen, with or without text. dialog: the screen's last line where a dialog is open.
+    """
+
+    empty: str
+    there: str
+    dialog: str = "^$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +55,8 @@ class Facts:
 
     drawn: something stands on its screen. reads: it waits in a read of its terminal.
     quiet: for how long nothing new was drawn. idle: for how long it has only waited for input, too.
-    screen: the last lines of its screen and history, None where nobody looked.
+    screen: the last lines of its screen and history, None where nobody looked. lit: the same
+    without dim text, None while a message of mng's stands there.
     files: those of the kind's `files` that exist.
     """
 
@@ -46,6 +67,7 @@ class Facts:
     idle: float
     since: int
     screen: str | None = None
+    lit: str | None = None
     files: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -58,38 +80,54 @@ class Sighting:
     since: int | None = None
 
 
-class AgentKind(Protocol):
-    """A sort of agent program.
+class AgentKind:
+    """A sort of agent program; a new one inherits from this and says what differs.
 
     resumes: it can continue a conversation after its process has ended. queues: a message may be
     typed while it works. enter_delay: seconds between paste and Enter. proof: seconds within which
-    its own evidence of a message appears, 0 if it has none. files: what it writes into its
-    directory and mng reads. settles: seconds without output that count as quiet.
+    its own evidence of a message appears, 0 if it has none. settles: seconds without output that
+    count as quiet. composer: how it is looked at before a key is sent, None if it can't be.
+    inbox: texts are put into its directory's `inbox` as files, and no key is sent.
+    credentials: variables that it gets from the environment of whoever starts it, where they are
+    set. program: its executable, "" if it needs none. install: shell text that installs it.
     """
 
     name: str
-    resumes: bool
-    queues: bool
-    enter_delay: float
-    proof: int
-    settles: float
+    resumes = False
+    queues = False
+    enter_delay = 0.05
+    proof = 0
+    settles = 0.0
+    composer: Composer | None = None
+    inbox = False
+    credentials: tuple[str, ...] = ()
+    program = ""
+    install = ""
 
     def launch(self, spec: AgentSpec, *, resume: bool) -> Launch:
         """How to start it. Raises UsageError if the spec lacks what the kind needs."""
-        ...
+        raise NotImplementedError
+
+    def typed(self, message: MessageSpec) -> str:
+        """What is typed so that the message's text arrives as text, or as a command if it is."""
+        return message.text
+
+    def proves(self, typed: str) -> str:
+        """The text whose digest becomes a line of `evidence` when what was typed has arrived."""
+        return typed
 
     def looks(self, spec: AgentSpec) -> bool:
         """Its state depends on its screen."""
-        ...
+        return False
 
     def patience(self, spec: AgentSpec) -> float | None:
         """Seconds after which one that shows nothing may be left alone, if nobody has to talk to
         it; None where it is sure to show that it is ready."""
-        ...
+        return None
 
     def sight(self, spec: AgentSpec, facts: Facts) -> Sighting:
         """The state of a living process."""
-        ...
+        raise NotImplementedError
 
 
 @cache

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mng import __version__
-from mng.agents.kind import Launch
+from mng.agents.kind import AgentKind, Launch
 from mng.errors import AgentError, HostError, HostGone, UsageError
 from mng.model.name import AgentName
 from mng.model.record import agent_record
@@ -115,6 +115,7 @@ def _launcher(machine: Machine, want: Start) -> str:
     agent_dir = f"{machine.home}/agents/.{want.incarnation}"
     exports = {
         **identity(want.name, want.owner), "MNG_AGENT_DIR": agent_dir,
+        **{key: value.replace("{dir}", agent_dir) for key, value in want.launch.env.items()},
         **{key: value for key, value in want.spec.env.items() if isinstance(value, str)},
         "MNG_GUARD": machine.work_dir,
     }  # fmt: skip
@@ -132,7 +133,9 @@ def _launcher(machine: Machine, want: Start) -> str:
     if want.secrets:
         lines += ['eval "$mng_env"', "unset mng_env"]
     argv = [item.replace("{dir}", agent_dir) for item in want.launch.argv]
-    lines.append(f"exec {shlex.join(argv)}")
+    if want.launch.prepare:
+        lines += ["set --", want.launch.prepare]
+    lines.append(f"exec {shlex.join(argv)}" + (' "$@"' if want.launch.prepare else ""))
     return "\n".join(lines) + "\n"
 
 
@@ -201,19 +204,22 @@ def digest_of(text: str) -> str:
 
 
 def deliver(
-    machine: Machine, name: AgentName, incarnation: str, message: MessageSpec, *,
-    delay: float, proof: int, pasted: bool,
+    machine: Machine, name: AgentName, incarnation: str, message: MessageSpec, kind: AgentKind, *,
+    pasted: bool, proof: int,
 ) -> str:  # fmt: skip
     """Type one message into an agent's terminal, at most once.
 
-    delay: seconds between paste and Enter. proof: seconds to wait for the agent's evidence.
-    Returns accepted, submitted, already, ended, gone, mode, draft, torn or long.
+    proof: seconds to wait for the agent's evidence.
+    Returns accepted, submitted, already, ended, gone, mode, draft, dialog, unsent, uncertain, torn
+    or long.
     Source: tmux(1), load-buffer, paste-buffer -p (bracketed paste), if-shell -F.
     """
-    text = message.text.encode()
+    typed = kind.typed(message)
+    text, look = typed.encode(), kind.composer
     return call(
         machine, "deliver", name.name, incarnation, message.key, message.origin, str(len(text)),
-        digest_of(message.text), str(delay), str(proof), "1" if pasted else "0", stdin=text,
+        digest_of(kind.proves(typed)), str(kind.enter_delay), str(proof), "1" if pasted else "0",
+        *((look.empty, look.there, look.dialog) if look else ("inbox",) * kind.inbox), stdin=text,
     )  # fmt: skip
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mng.agents.kind import AgentKind, Facts, find_kind
@@ -17,6 +18,9 @@ from mng.model.world import AgentState, HostState, LiveAgent, LiveHost, Sent, Se
 
 Files = Mapping[str, list[str]]  # the lines of each file in an agent's directory
 
+# A screen comes with its styles. Dim text is a program's hint, not what stands there.
+_STYLE = re.compile(r"\x1b\[[0-9;:]*m|[\x0e\x0f]")
+_DIM = re.compile(r"\x1b\[(?:[013479];)*2m[^\x1b]*")
 _NONCE = "mng-screen-7f3a9c"
 
 
@@ -56,6 +60,7 @@ class View:
     reading: set[int] = field(default_factory=set)
     busy: set[int] = field(default_factory=set)
     screens: dict[str, str] = field(default_factory=dict)
+    lit: dict[str, str] = field(default_factory=dict)
     error: str = ""
 
 
@@ -100,7 +105,9 @@ def parse(text: str) -> View:
     body, *screens = text.split(f"\n{_NONCE} ")
     for screen in screens:
         head, _, rest = screen.partition("\n")
-        view.screens[head.split(" ")[0]] = rest.rstrip("\n")
+        name = head.split(" ")[0]
+        view.lit[name] = _STYLE.sub("", _DIM.sub("", rest)).rstrip("\n")
+        view.screens[name] = _STYLE.sub("", rest).rstrip("\n")
     for line in body.split("\n"):
         if line.startswith("agents/"):
             path, _, rest = line.partition(":")
@@ -223,7 +230,7 @@ def _live_agent(
     if pane is None:
         sent = tuple(journal.settled(files.get("evidence", []), kind))
         return _ended(dataclasses.replace(base, sent=sent), journal)
-    sent = ledger_of(pane.ledger)
+    sent = tuple(journal.proven(ledger_of(pane.ledger), files.get("evidence", [])))
     if pane.flight:
         files = {**files, "draft": []}  # what stands in its composer is ours
         sent = (*sent, Sent(pane.flight, SentState.BEGUN, journal.origins.get(pane.flight, "file")))
@@ -234,7 +241,8 @@ def _live_agent(
     seen = calm.get(name) or Calm(quiet, 0.0 if pane.pid in view.busy else quiet)
     facts = Facts(
         pane.pid, pane.drawn, pane.pid in view.reading, seen.quiet, seen.idle, pane.activity,
-        view.screens.get(name), {key: "\n".join(lines) for key, lines in files.items()},
+        view.screens.get(name), None if pane.flight else view.lit.get(name),
+        {key: "\n".join(lines) for key, lines in files.items()},
     )  # fmt: skip
     sighting = kind.sight(spec, facts)
     return dataclasses.replace(
@@ -318,6 +326,13 @@ class Journal:
         self.sent.pop(key, None)
         self.sent[key] = Sent(key, state, self.origins.get(key, "file"))
         self.times[key] = self.last
+
+    def proven(self, sent: Iterable[Sent], evidence: list[str]) -> Iterator[Sent]:
+        """The ledger, with what the agent has taken only after its deliverer had left."""
+        for entry in sent:
+            digest, before = self.begun.get(entry.key, ("", 0))
+            late = entry.state is SentState.SUBMITTED and evidence.count(digest) > before
+            yield dataclasses.replace(entry, state=SentState.ACCEPTED) if late else entry
 
     def settled(self, evidence: list[str], kind: AgentKind) -> Iterator[Sent]:
         """The ledger when tmux can't be asked any more: of what was begun, evidence decides."""

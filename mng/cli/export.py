@@ -67,9 +67,11 @@ def _agent(fleet: Fleet, world: World, agent: LiveAgent) -> dict[str, Any]:
         wanted["env"] = _env(own)
     if spec.ready is not None:
         wanted["ready"] = {"screen": spec.ready}
+    if spec.permissions != "ask":
+        wanted["permissions"] = spec.permissions
     if spec.restart != "on-failure":
         wanted["restart"] = spec.restart
-    for name in ("protect", "after", "labels"):
+    for name in ("allow_unsafe", "protect", "after", "labels"):
         if value := getattr(spec, name):
             wanted[name] = dict(value) if isinstance(value, dict) else value
     if agent.sent:

@@ -161,6 +161,9 @@ def message(
     id_: Annotated[
         str | None, typer.Option("--id", help="Deliver once under this id; also of a declared one.")
     ] = None,
+    command: Annotated[
+        bool, typer.Option("--command", help="It is a command of the program's own, as /compact.")
+    ] = False,
     ready_timeout: ReadyTimeout = "30s", *, manner: Manner,
 ) -> None:  # fmt: skip
     """Deliver a text to agents now, and say what became of it."""
@@ -175,7 +178,8 @@ def message(
     if id_ is not None:
         _check_unused(fleet, world, agents, id_, text)
     key = id_ or f"adhoc-{secrets.token_hex(6)}"
-    want = intent.message(agents, MessageSpec(key, text, when="now", origin="adhoc"))
+    said = MessageSpec(key, text, when="now", origin="adhoc", command=command)
+    want = intent.message(agents, said)
     # A host comes along only if it must be asked; nothing of it is changed.
     scope = Scope(None, frozenset(), frozenset(agents))
     ready = seconds(ready_timeout, "--ready-timeout") or 0.0

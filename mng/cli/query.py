@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from mng.agents.kind import find_kind
 from mng.cli.complete import any_names
 from mng.cli.live import pick_any, the_world
 from mng.cli.options import TABLES, NoColor, Output, OutputAs
@@ -143,11 +145,15 @@ def doctor() -> None:
             f"{'ok ' if fine else 'BAD'} {program} {found}"
             + (f" (needs {want}): {fix}" if not fine else "")
         )
-    for program, use in (("claude", "agents of type claude"), ("codex", "agents of type codex")):
-        there = shutil.which(program)
-        print(
-            f"{'ok ' if there else '-  '} {program}" + ("" if there else f" is not here: no {use}")
-        )
+    for name in ("claude", "codex", "opencode", "gemini"):
+        kind = find_kind(name)
+        if not shutil.which(kind.program):
+            print(f"-   {name} is not here: {kind.install}")
+            continue
+        # Their names alone; a program may also have a login of its own.
+        there = [key for key in kind.credentials if os.environ.get(key)]
+        missing = f"none of {', '.join(kind.credentials[:3])} is set: only a login of its own"
+        print(f"ok  {name}: {', '.join(there) or missing}")
     home = mng_home()
     try:
         home.mkdir(parents=True, exist_ok=True)

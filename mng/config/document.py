@@ -20,6 +20,7 @@ from mng.config.fields import (
     MessageId,
     Name,
     Number,
+    PermissionsName,
     Prompt,
     Regex,
     RestartName,
@@ -175,6 +176,11 @@ class Message(Mapping_):
         "Default: now for an agent's first message, idle for the later ones.",
         "idle",
     )
+    command: Flag = key(
+        "The text is a command of the program's own, as /compact is; else it arrives as text.",
+        True,
+        default=False,
+    )
     template: Flag = key("false: `{{` and `{%` are text like any other.", False, default=True)
 
     @model_validator(mode="before")
@@ -247,6 +253,10 @@ class Agent(Mapping_):
     restart: RestartName | None = key(
         "When it is started again after it ended. Default: on-failure.", "on-failure", "never"
     )
+    permissions: PermissionsName | None = key(
+        "What it may do unasked: ask, accept-edits or bypass. Default: ask.", "accept-edits"
+    )
+    allow_unsafe: Flag = key("Allow permissions: bypass on one's own machine.", True, default=False)
     protect: Flag = key("Never destroyed without --force.", True, default=False)
     ready: Ready | None = key(
         "How to tell that it is ready. Default: the type knows.", {"screen": "listening on"}

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError, core_schema
 
 from mng.config.diagnostic import char_name, did_you_mean
 from mng.model.name import ENV_NAME, MESSAGE_ID, MESSAGE_ID_RULE, NAME, NAME_RULE
-from mng.model.spec import Condition, Restart, Secret, When
+from mng.model.spec import Condition, Permissions, Restart, Secret, When
 
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT])(i?)B?")
@@ -280,5 +280,6 @@ Variable = Annotated[
 ]  # fmt: skip
 Section = Annotated[dict[str, Any], Form(as_section, {"type": "object"})]
 ConditionName = Annotated[Condition, one_of(Condition)]
+PermissionsName = Annotated[Permissions, one_of(Permissions)]
 RestartName = Annotated[Restart, one_of(Restart)]
 WhenName = Annotated[When, one_of(When)]

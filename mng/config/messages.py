@@ -37,7 +37,7 @@ class Messages:
                     found.append((self._checked.tree.near(*path), message, text))
         keys = message_keys((message.id, text) for _, message, text in found)
         return tuple(
-            MessageSpec(key, text, message.when, at=str(node.key))
+            MessageSpec(key, text, message.when, at=str(node.key), command=message.command)
             for key, (node, message, text) in zip(keys, found, strict=True)
         )
 

@@ -154,6 +154,8 @@ def _agent_spec(agent: Agent, host: Host | None) -> AgentSpec:
         command=agent.command,
         args=agent.args,
         env={**(host.env if host else {}), **agent.env},
+        permissions=agent.permissions or "ask",
+        allow_unsafe=agent.allow_unsafe,
         ready=agent.ready.screen if agent.ready else None,
         restart=agent.restart or "on-failure",
         protect=agent.protect,

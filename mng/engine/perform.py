@@ -14,7 +14,7 @@ from mng.agents.kind import find_kind
 from mng.agents.sight import live_agents, look
 from mng.engine.context import Context
 from mng.engine.talk import await_agent, send
-from mng.errors import AgentError, HostError, MngError, SaveFailed, SetupFailed
+from mng.errors import AgentError, HostError, MngError, SaveFailed, SetupFailed, UsageError
 from mng.model.action import (
     Action,
     AwaitAgent,
@@ -33,7 +33,7 @@ from mng.model.action import (
 from mng.model.event import Outcome, Result
 from mng.model.name import AgentName, HostName
 from mng.model.record import host_record
-from mng.model.spec import HostSpec, Owner
+from mng.model.spec import AgentSpec, HostSpec, Owner
 from mng.model.world import HostState, LiveHost
 from mng.reconcile.builder import count
 from mng.work.inward import bring_in
@@ -206,15 +206,21 @@ def _saved_words(saved: Saved) -> str:
 def _start(action: StartAgent, context: Context) -> Outcome:
     name = action.name
     machine = context.machine(name.host)
+    kind = find_kind(action.spec.type)
+    # The usual variables of its kind come along where the spec says nothing of them.
+    usual = {key: value for key, value in context.environ.items() if key in kind.credentials}
     want = remote.Start(
         name,
         action.spec,
         action.owner,
         incarnation=secrets.token_hex(4),
-        launch=find_kind(action.spec.type).launch(action.spec, resume=action.resume),
+        launch=kind.launch(action.spec, resume=action.resume),
         replaces=action.replaces,
         carried=action.carried,
-        secrets=remote.resolve(action.spec.env, context.environ),
+        secrets={
+            **{key: value for key, value in usual.items() if key not in action.spec.env},
+            **remote.resolve(action.spec.env, context.environ),
+        },
     )
     word, rest = remote.start(machine, want, int(time.time()))
     if word == "started":
@@ -244,6 +250,8 @@ def check(action: Action, context: Context) -> None:
         case StartAgent(name, spec, _, _, resume):
             context.fleet.provider(name.host.provider).check()
             find_kind(spec.type).launch(spec, resume=resume)
+            if spec.permissions == "bypass" and name.host.provider == "local":
+                _check_bypass(name, spec)
             remote.resolve(spec.env, context.environ)
         case CreateHost(name, spec):
             context.fleet.provider(name.provider).check()
@@ -251,3 +259,11 @@ def check(action: Action, context: Context) -> None:
                 remote.resolve(spec.env, context.environ)
         case _:
             pass
+
+
+def _check_bypass(name: AgentName, spec: AgentSpec) -> None:
+    if not spec.allow_unsafe:
+        raise UsageError(
+            f"{name} would run any command on this machine unasked (permissions: bypass)",
+            hint="permissions: ask   or   allow_unsafe: true",
+        )

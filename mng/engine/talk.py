@@ -78,12 +78,26 @@ def send(action: SendMessage, context: Context) -> Outcome:
         return Outcome(Result.PENDING, f"not ready yet: {agent.reason}")
     if not _may_type(action, agent):
         return Outcome(Result.PENDING, f"waits until it is idle: {agent.reason}")
+    busy = agent.state is AgentState.RUNNING
+    # A program takes a command without a word, and what it has queued only when it is idle.
+    proof = min(kind.proof, 1) if busy else 0 if action.message.command else kind.proof
     with context.slot():
         said_so = remote.deliver(
-            context.machine(name.host), name, agent.incarnation, action.message,
-            delay=kind.enter_delay, proof=kind.proof, pasted=action.pasted,
+            context.machine(name.host), name, agent.incarnation, action.message, kind,
+            pasted=action.pasted, proof=proof,
         )  # fmt: skip
-    return _outcome(said_so, name)
+    if said_so == "dialog":
+        return Outcome(Result.HELD, f"blocked: {_dialog(name, context)}")
+    return _outcome("queued" if busy and kind.proof and said_so == "submitted" else said_so, name)
+
+
+def _dialog(name: AgentName, context: Context) -> str:
+    """What stands in the composer's place."""
+    agent = context.watch(name.host).wait(
+        name.name, lambda agent: agent.state is AgentState.BLOCKED, _BLINK
+    )
+    blocked = agent is not None and agent.state is AgentState.BLOCKED
+    return agent.reason if agent and blocked else "its composer is not on its screen"
 
 
 def _may_type(action: SendMessage, agent: LiveAgent) -> bool:
@@ -120,7 +134,7 @@ def _ready(action: SendMessage, context: Context) -> LiveAgent | None:
 
 def _outcome(said: str, name: AgentName) -> Outcome:
     match said:
-        case "accepted" | "submitted":
+        case "accepted" | "submitted" | "queued":
             return Outcome(Result.DONE, said)
         case "already":
             return Outcome(Result.ALREADY, "already delivered")
@@ -130,6 +144,10 @@ def _outcome(said: str, name: AgentName) -> Outcome:
             return Outcome(Result.HELD, "blocked: someone's half-typed text stands there")
         case "long":
             return Outcome(Result.HELD, "its terminal takes no line of more than 4095 bytes")
+        case "unsent":
+            return Outcome(Result.HELD, "blocked: it stands in the composer and Enter sends it not")
+        case "uncertain":
+            return Outcome(Result.HELD, "uncertain: it was pasted and is not in the composer")
         case "ended":
             return Outcome(Result.HELD, "it ended before the message was submitted")
         case "gone":

@@ -20,6 +20,7 @@ from mng.model.name import AgentName, HostName
 When = Literal["now", "idle"]
 Condition = Literal["started", "ready", "idle", "done"]
 Restart = Literal["never", "on-failure", "always"]
+Permissions = Literal["ask", "accept-edits", "bypass"]
 
 
 class Change(StrEnum):
@@ -127,6 +128,8 @@ class AgentSpec(_Recorded):
     command: str | tuple[str, ...] | None = restart(None)
     args: tuple[str, ...] = restart(())
     env: Env = restart(factory=dict)
+    permissions: Permissions = restart("ask")
+    allow_unsafe: bool = in_place(False)  # permissions: bypass on one's own machine
     ready: str | None = in_place(None)
     restart: Restart = in_place("on-failure")
     protect: bool = in_place(False)
@@ -150,6 +153,7 @@ class MessageSpec:
     when: When | None = None
     origin: Literal["file", "adhoc"] = "file"
     at: str = ""  # file:line, for the plan
+    command: bool = False  # it is meant for the program itself, as /compact is
 
 
 def normalise(text: str) -> str:

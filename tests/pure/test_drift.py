@@ -30,8 +30,8 @@ def test_every_field_declares_its_class(spec: type[HostSpec] | type[AgentSpec]) 
 @pytest.mark.parametrize(
     ("change", "fields"),
     [
-        (Change.IN_PLACE, {"ready", "restart", "protect", "after", "labels"}),
-        (Change.RESTART, {"type", "command", "args", "env"}),
+        (Change.IN_PLACE, {"ready", "restart", "protect", "after", "allow_unsafe", "labels"}),
+        (Change.RESTART, {"type", "command", "args", "env", "permissions"}),
         (Change.REPLACE, set()),
     ],
 )

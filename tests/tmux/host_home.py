@@ -18,6 +18,7 @@ from typing import TypeVar
 import psutil
 
 from mng.agents import remote
+from mng.agents.command import KIND as COMMAND
 from mng.agents.kind import Launch
 from mng.agents.sight import live_agents, look
 from mng.hosts.process import ProcessTransport
@@ -129,7 +130,7 @@ class Home:
     def deliver(self, text: str, key: str, *, incarnation: str = "i1", pasted: bool = False) -> str:
         return remote.deliver(
             self.machine, AgentName(HOST, "ada"), incarnation, MessageSpec(key, text),
-            delay=0.02, proof=0, pasted=pasted,
+            COMMAND, pasted=pasted, proof=0,
         )  # fmt: skip
 
     def seen(self) -> dict[str, LiveAgent]:

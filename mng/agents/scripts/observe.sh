@@ -10,7 +10,8 @@ for fact in host.json work.done setup.done closing; do
 done
 looking=" $* "
 set --
-for file in agents/*/*.json agents/*/journal agents/*/evidence agents/*/draft; do
+for file in agents/*/*.json agents/*/journal agents/*/evidence agents/*/draft \
+    agents/*/event agents/*/home/sessions/*.json; do
     [ ! -f "$file" ] || set -- "$@" "$file"
 done
 # awk names the file of each line in one process. By getline, for one that is removed meanwhile
@@ -77,7 +78,7 @@ set --
 while IFS='|' read -r name id rest; do
     case $looking in *" ${name#pane } "*) ;; *) continue ;; esac
     case $rest in *'||'*'|'*) ;; *) continue ;; esac
-    set -- "$@" display-message -p "$nonce ${name#pane } $id" \; capture-pane -p -S -200 -t "$id" \;
+    set -- "$@" display-message -p "$nonce ${name#pane } $id" \; capture-pane -p -e -S -200 -t "$id" \;
 done <<EOF
 $panes
 EOF

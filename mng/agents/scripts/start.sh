@@ -29,7 +29,7 @@ if [ "$old" != - ]; then
     end_session "$old"
     inc=$new
     [ -z "$there" ] || tm kill-session -t "$there" 2>/dev/null || :
-    rm -f "agents/$agent/status.json" "agents/$agent/draft"
+    rm -f "agents/$agent/status.json" "agents/$agent/draft" "agents/$agent/event"
     note "ended $old"
 fi
 end_all $(strays '*') # no two incarnations of an agent are ever alive at once

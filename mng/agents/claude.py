@@ -1,0 +1,120 @@
+"""The kind `claude`: Claude Code. Seen with 2.1.197."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from types import MappingProxyType
+
+from mng.agents.kind import Composer, Facts, Launch
+from mng.agents.program import SESSION, Event, Program, shared, trusted
+from mng.model.spec import AgentSpec
+
+_EVENTS = {
+    "SessionStart": "", "UserPromptSubmit": "took", "PermissionRequest": "", "Stop": "",
+    "StopFailure": "", "PostToolUse": "",
+}  # fmt: skip
+
+# What a person would be asked at a first start is settled in the agent's own configuration.
+_CONFIG = '{"hasCompletedOnboarding":true,"theme":"dark",'
+_CONFIG += '"projects":{"%s":{"hasTrustDialogAccepted":true}}}'
+_PREPARE = (
+    SESSION
+    + 'mkdir -p "$CLAUDE_CONFIG_DIR"\n[ -e "$CLAUDE_CONFIG_DIR/.claude.json" ] || '
+    + trusted(_CONFIG)
+    + ' >"$CLAUDE_CONFIG_DIR/.claude.json"\n'
+    + shared(
+        ".claude/.credentials.json", "$CLAUDE_CONFIG_DIR/.credentials.json",
+        "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN",
+    )
+    + """\
+settings=settings
+# A key in its usual variable is asked about, and a part of it written down; a helper's is not.
+if [ -n "${ANTHROPIC_API_KEY:-}" ]; then
+    export MNG_API_KEY="$ANTHROPIC_API_KEY"
+    unset ANTHROPIC_API_KEY
+    settings=settings-key
+fi
+set -- --settings "$MNG_AGENT_DIR/program/$settings.json"
+"""
+)  # fmt: skip
+_NEW = """\
+session=${MNG_AGENT_DIR##*/.}-0000-4000-8000-000000000000
+echo "$session" >"$MNG_AGENT_DIR/session"
+"""
+_RESUME = """\
+for file in "$CLAUDE_CONFIG_DIR"/projects/*/"$session".jsonl; do
+    [ ! -f "$file" ] || again=1
+done
+"""
+_BEGIN = 'if [ "${again:-}" = 1 ]; then set -- "$@" --resume "$session"; else '
+_BEGIN += 'set -- "$@" --session-id "$session"; fi\n'
+
+
+class Claude(Program):
+    name = "claude"
+    program = "claude"
+    package = "@anthropic-ai/claude-code"
+    credentials = (
+        "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN",
+        "ANTHROPIC_BASE_URL",
+    )  # fmt: skip
+    # Its composer's glyph has a no-break space behind it; those of its history and dialogs haven't.
+    composer = Composer(empty="^❯\u00a0 *$", there="^❯\u00a0")
+    flags = MappingProxyType(
+        {
+            "ask": (),
+            "accept-edits": ("--permission-mode", "acceptEdits"),
+            "bypass": ("--dangerously-skip-permissions",),
+        }
+    )
+    dialogs = (
+        (r"(?m)^ ?(Quick safety check|Do you trust the files)", "trust: it asks about this folder"),
+        (r"Detected a custom API key", "login: it asks whether to use the API key"),
+        (r"Select login method|Choose the text style|Please run /login", "login: it has none"),
+        (r"Bypass Permissions mode", "trust: it asks about bypassing permissions"),
+        (r"Do you want to proceed\?|Do you want to (make|create)", "permission: it asks"),
+        (r"Enter to (confirm|select)", "a dialog is open"),
+    )
+    doings = MappingProxyType({"StopFailure": "failed"})
+
+    def launch(self, spec: AgentSpec, *, resume: bool) -> Launch:
+        settings = {
+            "hooks": self.hooks(_EVENTS), "skipDangerousModePermissionPrompt": True,
+            "promptSuggestionEnabled": False,
+        }  # fmt: skip
+        key = {**settings, "apiKeyHelper": 'printf %s "$MNG_API_KEY"'}
+        files = {
+            "program/settings.json": json.dumps(settings),
+            "program/settings-key.json": json.dumps(key),
+        }
+        bypass = spec.permissions == "bypass"
+        return Launch(
+            ("claude", *self.flags[spec.permissions], *spec.args),
+            self.files(files),
+            {"CLAUDE_CONFIG_DIR": "{dir}/home", **({"IS_SANDBOX": "1"} if bypass else {})},
+            _PREPARE + (_RESUME if resume else _NEW) + _BEGIN,
+        )
+
+    def heard(self, typed: str) -> str:
+        return unicodedata.normalize("NFC", typed.replace("\t", "    ")).rstrip()
+
+    def doing(self, facts: Facts, event: Event) -> tuple[str, int | None]:
+        """Its own status file decides, if this very process wrote it; a failure is an event."""
+        try:
+            own = json.loads(facts.files.get(f"home/sessions/{facts.pid}.json", "{}"))
+        except ValueError:
+            own = {}
+        since = int(own.get("statusUpdatedAt", 0) / 1000) or None
+        match own.get("status"):
+            case "waiting":
+                return "asks", since
+            case "busy":
+                return "busy", since
+            case "idle":
+                return self.doings.get(event.name, "idle"), since
+            case _:
+                return "", None
+
+
+KIND = Claude()

@@ -1,0 +1,190 @@
+"""What the real agent programs have in common: hooks that tell what they do, and their screens."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mng.agents.kind import AgentKind, Facts, Sighting
+from mng.model.spec import AgentSpec, MessageSpec
+from mng.model.world import AgentState
+
+_HOOK = Path(__file__).with_name("scripts") / "hook.sh"
+_ROWS = 40  # of a screen, from its end, in which a dialog is looked for
+_LONGEST = 100
+_FORGET = 300.0  # seconds after which a limit that nobody has looked at may be tried again
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a program's hook said last. at: seconds since the epoch, None if it said nothing yet."""
+
+    name: str = ""
+    at: int | None = None
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Program(AgentKind):
+    """A program that hooks tell of. What differs between versions is data.
+
+    package: its name at npm. limits, failures: regular expressions of what it says when it is not
+    served. dialogs: those of a screen that waits for a person, with the reason. doings: what it
+    does after an event: idle, busy, asks or failed. working: what its screen says then, where not
+    every end of a turn is an event. flags: its own words for the permissions.
+    """
+
+    resumes = True
+    queues = True
+    proof = 3
+    package: str
+    flags: Mapping[str, tuple[str, ...]]
+    dialogs: tuple[tuple[str, str], ...] = ()
+    doings: Mapping[str, str]
+    working = ""
+    limits: tuple[tuple[str, str], ...] = (
+        (r"(?i)rate.?limit|\b429\b|too many requests|quota|overloaded", "rate limit"),
+        (r"(?i)authentication|\b401\b|\b403\b|unauthorized|invalid.{0,9}key|log ?in", "login"),
+    )
+
+    @property
+    def install(self) -> str:  # type: ignore[override]
+        return f"npm install -g {self.package}"
+
+    def hooks(self, events: Mapping[str, str]) -> dict[str, Any]:
+        """The hooks as three of the programs have them. events: name -> `took`, or ""."""
+        return {
+            event: [{"hooks": [{"type": "command", "command": _command(event, more)}]}]
+            for event, more in events.items()
+        }
+
+    def files(self, more: Mapping[str, str]) -> dict[str, bytes]:
+        """What is written into an agent's directory."""
+        return {"program/hook": _HOOK.read_bytes(), **{k: v.encode() for k, v in more.items()}}
+
+    def typed(self, message: MessageSpec) -> str:
+        # A composer's first line is how its emptiness is told.
+        text = message.text.lstrip("\n")
+        if message.command:
+            return text
+        # A backslash before Enter makes it a new line, and behind a name Enter takes a proposal.
+        if text.endswith("\\") or re.search(r"(^|\s)@\S*$", text):
+            text += " "
+        return self.plain(text)
+
+    def plain(self, text: str) -> str:
+        """The text in such a form that the program takes it for no command of its own."""
+        return f" {text}" if re.match(r"/[A-Za-z][\w:.-]*(\s|$)|!", text) else text
+
+    def heard(self, typed: str) -> str:
+        """The text as the program itself records it."""
+        return typed.strip()
+
+    def proves(self, typed: str) -> str:
+        return json.dumps(self.heard(typed), ensure_ascii=False)[1:-1]
+
+    def looks(self, spec: AgentSpec) -> bool:
+        return self.composer is not None
+
+    def doing(self, facts: Facts, event: Event) -> tuple[str, int | None]:
+        """idle, busy, asks or failed, or "" where nothing tells; and since when."""
+        return self.doings.get(event.name, ""), event.at
+
+    def sight(self, spec: AgentSpec, facts: Facts) -> Sighting:
+        event = read_event(facts.files.get("event", ""))
+        doing, since = self.doing(facts, event)
+        composer = self.look(facts.lit)
+        if doing == "asks" and composer:
+            doing = "busy"  # someone has answered
+        if doing == "busy" and composer and self.working and facts.quiet >= 1:
+            doing = "busy" if re.search(self.working, facts.screen or "") else "idle"
+        if doing == "asks":
+            return Sighting(AgentState.BLOCKED, f"permission: {self.asked(event)}", since)
+        if not composer and facts.screen and (reason := self.dialog(facts.screen)):
+            return Sighting(AgentState.BLOCKED, reason)
+        if doing == "busy":
+            return Sighting(AgentState.RUNNING, "at work", since)
+        if composer == "filled":
+            return Sighting(AgentState.BLOCKED, "someone's half-typed text stands there")
+        if doing == "failed" and facts.quiet < _FORGET and (reason := self.limit(event, facts)):
+            return Sighting(AgentState.BLOCKED, reason, since)
+        if composer or (doing and not self.composer):
+            return Sighting(AgentState.WAITING, "idle", since)
+        return Sighting(AgentState.STARTING, "its composer is not up yet")
+
+    def look(self, lit: str | None) -> str:
+        """empty, filled, or "" where the composer is not on the screen."""
+        lines = [line for line in (lit or "").splitlines() if line.strip()]
+        if not lines or not self.composer or re.search(self.composer.dialog, lines[-1]):
+            return ""
+        shown = lines[-_ROWS:]
+        if any(re.search(self.composer.empty, line) for line in shown):
+            return "empty"
+        there = any(re.search(self.composer.there, line) for line in shown)
+        return "filled" if there else ""
+
+    def dialog(self, screen: str) -> str:
+        lines = [line for line in screen.splitlines() if line.strip()]
+        shown = "\n".join(lines[-_ROWS:])
+        return next((reason for said, reason in self.dialogs if re.search(said, shown)), "")
+
+    def asked(self, event: Event) -> str:
+        """The tool that is to be allowed, and its input, in one line."""
+        tool = str(event.payload.get("tool_name") or "a tool")
+        return in_one_line(tool, event.payload.get("tool_input"))
+
+    def limit(self, event: Event, facts: Facts) -> str:
+        """Why its last turn failed, where a person or time has to settle that; else ""."""
+        said = json.dumps(event.payload)
+        return next((reason for words, reason in self.limits if re.search(words, said)), "")
+
+
+def _command(event: str, more: str) -> str:
+    return f'sh "$MNG_AGENT_DIR/program/hook" {event} {more}'.strip()
+
+
+def in_one_line(tool: str, given: object) -> str:
+    """A tool and the first text of its input."""
+    values = [v for v in given.values() if isinstance(v, str)] if isinstance(given, dict) else []
+    said = " ".join(" ".join([f"{tool}:", *values[:1]]).split()).rstrip(":")
+    return said if len(said) <= _LONGEST else said[: _LONGEST - 3] + "..."
+
+
+def read_event(text: str) -> Event:
+    """An event from the file that hook.sh leaves; a long payload was cut there."""
+    head, _, rest = text.partition("\n")
+    at, _, name = head.partition(" ")
+    if not at.isdigit():
+        return Event()
+    try:
+        payload = json.loads(rest)
+    except ValueError:
+        found = re.findall(r'"(tool_name|command|file_path|error)":"((?:[^"\\]|\\.)*)', rest)
+        payload = {"tool_name": "a tool", **dict(found)}
+        payload["tool_input"] = {k: v for k, v in found if k in ("command", "file_path")}
+    return Event(name, int(at), payload if isinstance(payload, dict) else {})
+
+
+# Shell text for `prepare`: the conversation that hook.sh has last heard of.
+SESSION = 'session=$(cat "$MNG_AGENT_DIR/session" 2>/dev/null) || :\n'
+
+
+def trusted(text: str) -> str:
+    """Shell text: what `text` becomes as a printf format, given where the agent starts."""
+    return f"""printf '{text}\\n' "$(pwd -P | sed 's/[\\\\"]/\\\\&/g')\""""
+
+
+def shared(source: str, target: str, *variables: str) -> str:
+    """Shell text: the user's own login, where it lies and no variable brings another.
+
+    Linked, not copied: of two copies of one refresh token the second to be used is refused.
+    """
+    unset = "".join(f"${{{name}:-}}" for name in variables)
+    return f"""\
+if [ -z "{unset}" ] && [ -f "$HOME/{source}" ] && [ ! -e "{target}" ]; then
+    ln -s "$HOME/{source}" "{target}"
+fi
+"""

@@ -1,0 +1,51 @@
+"""What an agent may do unasked, which commands are its own, and where its key is never found."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.tmux.waiting import eventually
+
+from .rig import KEY, AgentStage
+from .test_states import PROGRAMS, TOOL
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_bypass_is_refused_on_ones_own_machine_unless_said_so(
+    stage: AgentStage, program: str
+) -> None:
+    told = [f"go {TOOL[program][0]}".replace("require_escalated", "use_default")]
+    agent = stage.real(program, *told, permissions="bypass")
+    refused = stage.mng("up", "-f", stage.team({"a": agent}))
+    nothing = stage.listed()["agents"]
+    stage.raised({"a": {**agent, "allow_unsafe": True}})
+
+    assert (refused.status, nothing) == (2, [])
+    assert "allow_unsafe" in refused.err
+    eventually(lambda: (stage.host_dir() / "work" / "asked").exists(), timeout=60)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_key_is_in_no_file(stage: AgentStage, program: str) -> None:
+    """It comes from the user's environment by its name, and stays in the process."""
+    for name in ("OPENAI_API_KEY", "GEMINI_API_KEY"):
+        stage.env[name] = KEY
+    stage.raised({"a": stage.real(program, "hello")})
+    eventually(lambda: stage.heard() == ["hello"], timeout=60)
+
+    files = [path for path in stage.home.rglob("*") if path.is_file()]
+    assert [str(path) for path in files if KEY[-20:].encode() in path.read_bytes()] == []
+    assert KEY[-20:] not in stage.tmux("show-environment", "-g")
+
+
+@pytest.mark.parametrize("program", ["claude", "codex"])
+def test_a_command_is_one_only_if_said_so(stage: AgentStage, program: str) -> None:
+    stage.raised({"a": stage.real(program, "hello")})
+    stage.until_state("a", "WAITING")
+    stage.must("message", "a", "/status")
+    stage.until_state("a", "WAITING")
+    eventually(lambda: [text.strip() for text in stage.heard()] == ["hello", "/status"])
+    stage.must("message", "a", "--command", "/status")
+
+    eventually(lambda: "Session" in stage.screen("a"))
+    assert len(stage.heard()) == 2

@@ -1,0 +1,142 @@
+"""What the programs do, mng says, with the reason; and what is in a message's way gets no key."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from tests.tmux.waiting import eventually
+
+from .rig import AgentStage
+
+# A call of a tool that each program asks about, and what it does.
+TOOL = {
+    "claude": ('[[tool Bash {"command": "touch asked"}]]', "Bash: touch asked"),
+    "codex": (
+        '[[tool exec_command {"cmd": "touch asked", "sandbox_permissions": "require_escalated",'
+        ' "justification": "it is needed"}]]',
+        "Bash: touch asked",
+    ),
+    "gemini": (
+        '[[tool run_shell_command {"command": "touch asked", "description": "x"}]]',
+        "Shell: touch asked",
+    ),
+    "opencode": (
+        '[[tool bash {"command": "touch asked", "description": "x"}]]',
+        "bash: touch asked",
+    ),
+}
+PROGRAMS = ["claude", "codex", "gemini", "opencode"]
+
+
+def up(stage: AgentStage, program: str, *messages: object, **more: object) -> None:
+    stage.raised({"a": stage.real(program, *messages, **more)})
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_nothing_is_typed_into_a_permission_dialog(stage: AgentStage, program: str) -> None:
+    """It would approve what it asks about. Once a person has answered, the message goes through."""
+    directive, asked = TOOL[program]
+    up(stage, program, f"go {directive}")
+    seen = stage.until_state("a", "BLOCKED")
+    before = stage.screen("a")
+
+    held = stage.mng("message", "a", "yes please", "--id", "later")
+    assert (seen["reason"], held.status) == (f"permission: {asked}", 3)
+    assert asked in held.all
+    assert stage.screen("a") == before
+    assert not (stage.host_dir() / "work" / "asked").exists()
+
+    stage.keys("a", "Escape")
+    stage.until_state("a", "WAITING")
+    done = stage.must("message", "a", "yes please", "--id", "later")
+    assert "accepted" in done.err
+    eventually(lambda: stage.heard()[-1] == "yes please")
+    assert not (stage.host_dir() / "work" / "asked").exists()
+
+
+# To OpenCode nothing is typed, so that a draft is in nobody's way.
+@pytest.mark.parametrize("program", PROGRAMS[:3])
+def test_a_persons_draft_and_scrollback_are_left_alone(stage: AgentStage, program: str) -> None:
+    up(stage, program, "hello")
+    stage.until_state("a", "WAITING")
+    stage.keys("a", "my half typed")
+    seen = stage.until_state("a", "BLOCKED")
+    draft = stage.mng("message", "a", "one more")
+    stage.keys("a", *["BSpace"] * 20)
+    stage.until_state("a", "WAITING")
+    stage.tmux("copy-mode", "-t", "=a:")
+    reading = stage.mng("message", "a", "one more")
+    stage.keys("a", "-X", "cancel")
+    done = stage.must("message", "a", "one more")
+
+    assert "half-typed" in seen["reason"]
+    assert (draft.status, reading.status) == (3, 3)
+    assert "half-typed" in draft.all
+    assert "copy mode" in reading.all
+    assert "accepted" in done.err
+    eventually(lambda: stage.heard() == ["hello", "one more"])
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_what_is_said_to_a_busy_agent_comes_in_order(stage: AgentStage, program: str) -> None:
+    up(stage, program, "work [[slow 4]]")
+    stage.until_state("a", "RUNNING")
+    said = [stage.must("message", "a", f"number {n}", "--ready-timeout", "20s") for n in (1, 2)]
+    eventually(lambda: stage.heard()[1:] == ["number 1", "number 2"], timeout=60)
+    stage.until_state("a", "WAITING")
+
+    assert all("accepted" in one.err or "queued" in one.err for one in said)
+    ledger = stage.must("messages", "a").out
+    assert ledger.count("accepted") == 3, ledger
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_turn_that_is_interrupted_has_ended(stage: AgentStage, program: str) -> None:
+    """Esc: not every program's hooks tell of it."""
+    up(stage, program, "work [[slow 30]]")
+    stage.until_state("a", "RUNNING")
+    if program == "opencode":
+        eventually(lambda: "esc interrupt" in stage.screen("a"))
+    stage.keys("a", "Escape")
+    if program == "opencode":
+        eventually(lambda: "again" in stage.screen("a"))
+        stage.keys("a", "Escape")
+
+    stage.until_state("a", "WAITING", timeout=20)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_conversation_survives_kill_9(stage: AgentStage, program: str) -> None:
+    """The next request carries what was said before, and nothing is said twice."""
+    agents = {"a": stage.real(program, "the first", "the second")}
+    stage.raised(agents)
+    os.kill(stage.pid("a"), signal.SIGKILL)
+    stage.until_state("a", "FAILED")
+    agents = {"a": stage.real(program, "the first", "the second", "the third")}
+    stage.must("up", "-f", stage.team(agents), "--wait")
+
+    eventually(lambda: stage.heard()[-1] == "the third", timeout=60)
+    assert stage.requests()[-1]["turns"] == [["the first"], ["the second"], ["the third"]]
+    assert len([one for one in stage.requests() if one["turns"][-1] == ["the second"]]) == 1
+
+
+# Gemini tries again for minutes, and shows nothing but that it thinks.
+@pytest.mark.parametrize("program", ["claude", "codex"])
+def test_a_rate_limit_is_told(stage: AgentStage, program: str) -> None:
+    up(stage, program, "go [[error 429]]")
+
+    assert "rate limit" in stage.until_state("a", "BLOCKED", timeout=60)["reason"]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_without_credentials_it_is_blocked_by_its_login(stage: AgentStage, program: str) -> None:
+    """And no key of mng's chooses anything there."""
+    for name in [name for name in stage.env if name.endswith("_API_KEY")]:
+        del stage.env[name]
+    stage.mng("up", "-f", stage.team({"a": stage.real(program, "hello")}))
+
+    assert "login" in stage.until_state("a", "BLOCKED")["reason"]
+    assert stage.requests() == []
