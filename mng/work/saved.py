@@ -16,8 +16,9 @@ from mng.errors import HostError, NotFound, UsageError
 from mng.work import git
 
 _STATES = frozenset(
-    ["HEAD", "index", "work-tree", "as-is", "kept", "lfs", "git-dirs", "stash", "log", "worktrees"]
-)
+    ["HEAD", "index", "unmerged", "work-tree", "as-is", "kept", "lfs", "git-dirs", "settings",
+     "stash", "log", "worktrees"]
+)  # fmt: skip
 
 SAVED = "refs/mng/saved/"
 STAMP = "%Y%m%dT%H%M%SZ"

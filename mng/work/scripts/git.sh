@@ -14,11 +14,16 @@ export GIT_COMMITTER_NAME=mng GIT_COMMITTER_EMAIL=mng@mng.invalid
 # Without this, a tree whose .git is gone would be taken for a part of a repository around it.
 export GIT_CEILING_DIRECTORIES="${work%/*}"
 
-git() {
+# Where names differ by case alone, no configuration may make one of them.
+any_case='-c core.ignoreCase=false'
+[ ! -e /BIN/SH ] || any_case=
+
+git() { # shellcheck disable=SC2086  # two words or none
     command git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.quotePath=false \
         -c gc.auto=0 -c maintenance.auto=false -c safe.directory='*' -c submodule.recurse=false \
         -c transfer.fsckObjects=false -c clone.rejectShallow=false -c core.logAllRefUpdates=true \
-        "$@" 9>&-
+        -c core.symlinks=true -c core.fileMode=true -c core.protectNTFS=false \
+        -c core.protectHFS=false -c core.sparseCheckout=false $any_case "$@" 9>&-
 }
 
 # NUL-ended names to lines and back; a newline inside of a name is \001 meanwhile.

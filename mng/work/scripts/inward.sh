@@ -102,11 +102,11 @@ lay_out() ( # TREE    its files, beside those that lie there
 
 restore() { # what was saved: the work tree, what git ignores, nested repositories, index, stash
     tree=$(saved work-tree)
-    for tree in "${tree:-$base}" "$(saved kept)"; do
-        [ -z "$tree" ] || lay_out "$tree"
+    tree=${tree:-$base}
+    [ -z "$tree" ] || lay_out "$tree"
+    for tree in "$(saved as-is)" "$(saved kept)"; do
+        [ -z "$tree" ] || exactly "$tree" .
     done
-    tree=$(saved as-is)
-    [ -z "$tree" ] || exactly "$tree" .
     tree=$(saved lfs)
     if [ -n "$tree" ]; then
         mkdir -p .git/lfs/objects
@@ -196,6 +196,7 @@ remember() (
     set -e
     cd "$tmp/tree"
     if [ -e "$tmp/restored" ]; then return; fi # the source has none of it: all is the host's
+    settings "$tmp/tree/.git" >"$home/work.settings"
     git for-each-ref --format='create refs/mng/source/%(refname:lstrip=1) %(objectname)' \
         refs/heads refs/tags >"$tmp/source-refs"
     made=$(git rev-parse -q --verify HEAD || :)

@@ -1,21 +1,25 @@
-# Comes after `save`: repositories that lie within the work tree. git knows them, if at all, by one
+# Comes after `snapshot`: repositories that lie within a work tree. git knows them, if at all, by one
 # commit, so their files go into the work tree's commit as files, and their git directories
 # into a tree of their own, as PATH.git: whole, with all that such a directory can hold.
 
-find_nested() { # -> all: every repository below; kept: those that aren't ignored; links: submodules
+find_nested() { # [PLACE] -> all: every repository below; kept: those to save; links: submodules
     nested "$tmp/all"
     if one=$(grep "$(printf '\001')" "$tmp/all"); then
         fail 75 "can't save a repository whose name has a line break: $(echo "$one" | tr '\001' '?')"
     fi
-    git ls-files -z -s >"$tmp/stages"
-    lines <"$tmp/stages" | sed -n "s/^160000 [^$tab]*$tab//p" >"$tmp/links"
-    names <"$tmp/all" | git check-ignore --no-index -z --stdin | lines | sort >"$tmp/maybe" || :
-    less "$tmp/maybe" "$tmp/links" >"$tmp/ignored"
-    less "$tmp/all" "$tmp/ignored" >"$tmp/kept"
+    submodules >"$tmp/links"
+    unignored "$tmp/all" >"$tmp/unignored"
+    less "$tmp/all" "$tmp/unignored" |
+        while IFS= read -r path; do
+            [ -z "$(wanted "${1-}$path")" ] || printf '%s\n' "$path"
+        done | sort - "$tmp/unignored" >"$tmp/kept"
 }
 
-less() { # FILE FILE    the lines of the first that the second has not
-    if [ -s "$2" ]; then grep -vxF -f "$2" "$1" || :; else cat "$1"; fi
+wanted() { # PATH    of what is to be kept although git ignores it, that which lies there, seen from it
+    P="${1:+$1/}" awk '{ p = ENVIRON["P"] }
+        p == "" { print; next }
+        $0 == "." || index(p, $0 "/") == 1 { print "."; next }
+        index($0, p) == 1 { print substr($0, length(p) + 1) }' "$tmp/wanted"
 }
 
 below() { # DIRECTORY    of the repositories in `all`, those below it, seen from it
@@ -26,16 +30,21 @@ below() { # DIRECTORY    of the repositories in `all`, those below it, seen from
 is_linked() { # DIRECTORY    a further work tree of the host's repository: saved with that one
     git_dir_of "$1" >/dev/null || return 1
     there=$(git -C "$1" rev-parse --git-common-dir)
-    [ "$(cd "$1" && cd "$there" && pwd -P)" = "$(cd "$common" && pwd -P)" ]
+    [ "$(cd "$1" && cd "$there" && pwd -P)" = "$common" ]
 }
 
-is_unchanged() { # DIRECTORY    a submodule that has nothing but what came in
-    grep -qxF -e "$1" "$tmp/links" || return 1
-    new=$(git -C "$1" status --porcelain -uall --ignore-submodules=none) || return 1
-    [ -z "$new" ] || return 1
-    [ -e "$home/work.refs" ] || return 1
+look_at_submodule() { # DIRECTORY EXCEPT -> unchanged: its commit, if it has nothing but what came in
+    unchanged=
+    [ -e "$home/work.refs" ] && grep -qxF -e "$1" "$tmp/links" || return 0
+    at=$(git -C "$1" rev-parse -q --verify 'HEAD^{commit}' || :)
+    [ -n "$at" ] || return 0
+    was=$(git -C "$1" rev-parse "$at^{tree}")
+    tree=$(snapshot "$1" "$2")
+    index=$(staged "$1")
+    odd=$(cd "$1" && lying "$was" "$at")
     new=$(sed -n 's/^./^&/p' "$home/work.refs" |
-        git -C "$1" rev-list -n 1 --ignore-missing --all --stdin) && [ -z "$new" ]
+        git -C "$1" rev-list -n 1 --ignore-missing --all --reflog --stdin || echo unknown)
+    [ "$tree $index $odd$new" != "$was $was " ] || unchanged=$at
 }
 
 put() { # INDEX PATH TREE    a tree in the place of what an index has there
@@ -44,43 +53,62 @@ put() { # INDEX PATH TREE    a tree in the place of what an index has there
     [ "$3" = "$empty" ] || indexed "$1" read-tree -i --prefix="$2/" "$3"
 }
 
+own_nested() { # those that do not belong to a further work tree, which has its own turn
+    while IFS= read -r path; do
+        if is_linked "$path"; then printf '%s\n' "$path"; fi
+    done <"$tmp/all" >"$tmp/linked"
+    F="$tmp/linked" awk 'BEGIN { while ((getline one < ENVIRON["F"]) > 0) at[one "/"] }
+        { for (one in at) if (index($0 "/", one) == 1) next; print }' "$tmp/kept"
+}
+
 save_nested() { # -> trees: "TREE PATH" or "COMMIT PATH" of a submodule; dirs: an index of git directories
     : >"$tmp/trees"
+    rm -f "$tmp/dirs"
+    own_nested >"$tmp/own"
     while IFS= read -r path; do
-        if is_linked "$path"; then continue; fi
-        if is_unchanged "$path"; then
-            tree=$(git -C "$path" rev-parse HEAD)
-            echo "$tree $path" >>"$tmp/trees"
-            continue
-        fi
         below "$path" >"$tmp/except"
         if dir=$(git_dir_of "$path"); then
             lend "$path"
-            tree=$(snapshot "$path" "$tmp/except")
+            look_at_submodule "$path" "$tmp/except"
+            if [ -n "$unchanged" ]; then
+                printf '%s\n' "$unchanged $path" >>"$tmp/trees"
+                continue
+            fi
+            tree=$(as_they_lie "$path" "$tmp/except")
         else
             dir=$path/.git
             tree=$(files_of "$path" "$tmp/except")
         fi
-        echo "$tree $path" >>"$tmp/trees"
+        printf '%s\n' "$tree $path" >>"$tmp/trees"
         [ -d "$dir" ] || continue
         : >"$tmp/except"
         tree=$(files_of "$dir" "$tmp/except")
         put "$tmp/dirs" "$path.git" "$tree"
-    done <"$tmp/kept"
+        [ ! -s "$dir/objects/info/alternates" ] || all_objects "$path"
+    done <"$tmp/own"
 }
 
-graft() ( # TREE    the same with the nested repositories' files in it
+all_objects() { # DIRECTORY    it borrows some from a place that will be gone: a pack has them all
+    rm -rf "$tmp/packs"
+    mkdir "$tmp/packs"
+    git -C "$1" pack-objects --all --reflog --indexed-objects -q "$tmp/packs/pack" </dev/null >/dev/null
+    for one in "$tmp"/packs/*; do
+        id=$(vault hash-object -w --no-filters "$one")
+        printf '100444 %s\t%s\0' "$id" "$1.git/objects/pack/${one##*/}"
+    done >"$tmp/packed"
+    printf '0 %s\t%s\0' "$none" "$1.git/objects/info/alternates" >>"$tmp/packed"
+    indexed "$tmp/dirs" update-index -z --index-info <"$tmp/packed"
+}
+
+graft() ( # INDEX [trees]    put the nested repositories' files into it; submodules, too, if not told so
     set -e
-    [ -s "$tmp/trees" ] || { echo "$1"; exit; }
-    rm -f "$tmp/whole"
-    indexed "$tmp/whole" read-tree "$1"
-    while IFS=' ' read -r id path; do
+    while IFS= read -r line; do
+        id=${line%% *} path=${line#* }
         if [ "$(vault cat-file -t "$id" 2>/dev/null)" = tree ]; then
-            put "$tmp/whole" "$path" "$id"
-        else
-            printf '160000 %s 0\t%s\0' "$id" "$path" |
-                indexed "$tmp/whole" update-index -z --index-info
+            put "$1" "$path" "$id"
+        elif [ -z "${2-}" ]; then
+            printf '160000 %s 0\t%s\0' "$id" "$path" | indexed "$1" update-index -z --index-info
         fi
     done <"$tmp/trees"
-    indexed "$tmp/whole" write-tree
+    indexed "$1" write-tree
 )

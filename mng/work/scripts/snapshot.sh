@@ -7,7 +7,7 @@ vault() { git --git-dir="$tmp/vault" "$@"; }
 
 open_vault() { # in the work tree. Sets common, head, empty, none
     git_dir_of . >/dev/null || fail 74 "the repository in $work is broken"
-    common=$(git rev-parse --git-common-dir)
+    common=$(cd "$(git rev-parse --git-common-dir)" && pwd -P)
     head=
     if git rev-parse -q --verify HEAD >/dev/null; then head=$(git rev-parse 'HEAD^{commit}'); fi
     GIT_DEFAULT_HASH=$(git rev-parse --show-object-format)
@@ -17,6 +17,7 @@ open_vault() { # in the work tree. Sets common, head, empty, none
     empty=$(vault mktree </dev/null)
     none=$(echo "$empty" | tr '0-9a-f' 0)
     (cd "$tmp" && mkdir -p vault/objects/info vault/info && as_it_is >vault/info/attributes)
+    : >"$tmp/wanted"
     lend .
     [ ! -s "$(git_path . shallow)" ] || cp "$(git_path . shallow)" "$tmp/vault/shallow"
 }
@@ -65,31 +66,87 @@ watch_all() { # look also at those files that git was told not to look at
     fi
 }
 
+submodules() { # here
+    git ls-files -z -s | lines | sed -n "s/^160000 [^$tab]*$tab//p"
+}
+
+less() { # FILE FILE    the lines of the first that the second has not
+    if [ -s "$2" ]; then grep -vxF -f "$2" "$1" || :; else cat "$1"; fi
+}
+
+unignored() { # FILE    of repositories below, those that git here does not ignore, or has as submodules
+    [ -s "$1" ] || return 0
+    # An index without submodules: check-ignore refuses to look into one.
+    names <"$1" | GIT_INDEX_FILE="$tmp/none" git check-ignore --no-index -z --stdin |
+        lines >"$tmp/maybe" || :
+    submodules >"$tmp/not-ignored"
+    less "$tmp/maybe" "$tmp/not-ignored" >"$tmp/ignored"
+    less "$1" "$tmp/ignored"
+}
+
+add_all_but() { # EXCEPT GIT ARGUMENT...    by a function that is a git
+    except=$1
+    shift
+    all_but <"$except" | "$@" --pathspec-from-file=- --pathspec-file-nul 2>"$tmp/said" ||
+        { cat "$tmp/said" >&2; exit 1; }
+    # For git that is a warning; for us it is work that would be lost.
+    if grep "could not open directory" "$tmp/said" >&2; then exit 1; fi
+}
+
 # bash forgets `set -e` in a command substitution, so a body in parentheses says it again.
 snapshot() ( # DIRECTORY EXCEPT    the tree of what lies there, without ignored files
     set -e
     with_index_of "$1"
     watch_all
-    all_but <"$2" | git add -A --pathspec-from-file=- --pathspec-file-nul 2>"$tmp/said" ||
-        { cat "$tmp/said" >&2; exit 1; }
-    # For git that is a warning; for us it is work that would be lost.
-    if grep "could not open directory" "$tmp/said" >&2; then exit 1; fi
+    unignored "$2" >"$tmp/but" # git does not let one exclude what it ignores
+    add_all_but "$tmp/but" git add -A
     git write-tree
 )
 
-staged() ( # DIRECTORY    the tree of its index; nothing if a merge is unfinished
+staged() ( # DIRECTORY    the tree of its index; of a path that is not merged, our side
     set -e
     with_index_of "$1"
-    [ ! -e "$GIT_INDEX_FILE" ] || git write-tree 2>/dev/null || :
+    [ -e "$GIT_INDEX_FILE" ] || exit 0
+    git ls-files -z -u | lines | awk -F "$tab" -v none="$none" '
+        { split($1, f, " "); path = substr($0, length($1) + 2); rank = f[3] == 2 ? 4 : f[3]
+          if (rank > best[path]) { best[path] = rank; entry[path] = f[1] " " f[2] } }
+        END { for (p in entry) print "0 " none "\t" p "\n" entry[p] " 0\t" p }' |
+        names | git update-index -z --index-info
+    git write-tree
 )
 
-files_of() ( # DIRECTORY EXCEPT    the same as snapshot, where no repository helps
+unmerged() ( # here    the tree of the index's sides of what is not merged, as SIDE/PATH
+    set -e
+    git ls-files -z -u | lines | sed "s/^\([^$tab]*\) \([123]\)$tab/\1 0$tab\2\//" | names >"$tmp/sides"
+    rm -f "$tmp/index"
+    indexed "$tmp/index" update-index -z --index-info <"$tmp/sides"
+    indexed "$tmp/index" write-tree
+)
+
+files_of() ( # DIRECTORY EXCEPT    all that lies there, byte for byte, where no repository helps
     set -e
     cd "$1"
     rm -f "$tmp/index"
     export GIT_INDEX_FILE="$tmp/index"
-    all_but <"$2" | vault --work-tree=. -c core.autocrlf=false -c core.attributesFile=/dev/null \
-        add -A -f --pathspec-from-file=- --pathspec-file-nul
+    add_all_but "$2" vault --work-tree=. -c core.attributesFile=/dev/null add -A -f
+    vault write-tree
+)
+
+as_they_lie() ( # DIRECTORY EXCEPT    all that lies there, byte for byte, without ignored files
+    set -e
+    cd "$1"
+    rm -f "$tmp/index"
+    git ls-files -z -s >"$tmp/tracked" # without what git knows of them: all are looked into
+    unignored "$2" >"$tmp/but"
+    cp "$(git_path . info/exclude)" "$tmp/vault/info/exclude" 2>/dev/null || :
+    if rules=$(git config --path core.excludesFile); then
+        vault config core.excludesFile "$rules"
+    fi
+    export GIT_INDEX_FILE="$tmp/index"
+    vault update-index -z --index-info <"$tmp/tracked"
+    add_all_but "$tmp/but" vault --work-tree=. add -A
+    rm -f "$tmp/vault/info/exclude"
+    vault config --unset core.excludesFile || :
     vault write-tree
 )
 
@@ -106,9 +163,13 @@ commit() { # TREE PARENT WORDS
     vault commit-tree ${2:+-p "$2"} -m "$3" "$1"
 }
 
-whole_tree() { # -> plain: all that lies in the work tree; tree: with nested repositories' files
-    find_nested
-    save_nested
-    plain=$(snapshot . "$tmp/kept")
-    tree=$(graft "$plain")
-}
+settings() ( # GIT-DIRECTORY    what git has under way there and how it was set: "HASH NAME"
+    set -e
+    cd "$1"
+    for one in *_HEAD MERGE_* SQUASH_MSG BISECT_* rebase-merge rebase-apply sequencer hooks \
+        config config.worktree info/exclude info/attributes info/sparse-checkout; do
+        case $one in FETCH_HEAD | ORIG_HEAD) continue ;; esac
+        [ ! -e "$one" ] || find "$one" ! -type d ! -name '*.sample' ! -name '*.lock' -exec test -f {} \; -print
+    done | sort >"$tmp/settings"
+    git hash-object --no-filters --stdin-paths <"$tmp/settings" | paste -d ' ' - "$tmp/settings"
+)
