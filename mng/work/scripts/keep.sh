@@ -1,0 +1,72 @@
+# keep WHY LABEL PATH...   the host's work and its agents' directories into the directory `saves`,
+# with nobody's help. LABEL and PATH as for `save`; comes after `common`.
+#
+# STAMP.MARK.WHY.tar holds `pack` and `report`, which `save` makes, or `files` of `save_files`, the
+# host's records and `agents`. STAMP.MARK.WHY.view is what `observe` says of just these, and its
+# first line the tar's size and digest. It comes last: whoever finds it, finds all.
+why=$1 label=$2
+shift 2
+saves=$home/saves
+[ -d "$saves/." ] || fail 76 "there is no place to keep it"
+lock "$home/keep.lock"
+tmp=$home/keep.tmp
+rm -rf "$tmp"
+mkdir -p "$tmp/home/agents"
+trap 'rm -rf "$tmp"' EXIT
+: >"$tmp/since"
+sleep 0.1 # what is written in this very tick of the clock is not newer, but comes along
+stamp=$(date -u +%Y%m%dT%H%M%SZ)
+
+copy() { # PATH   as it lies in the host's home; what goes away meanwhile need not come along
+    said=0
+    tar -cf "$tmp/part" -C "$home" "$1" 2>/dev/null || said=$?
+    [ "$said" -le 1 ] || fail 76 "can't read $1"
+    tar -xf "$tmp/part" -C "$tmp/home"
+}
+
+for file in id host.json work.done work.prefix work.refs setup.done; do
+    [ ! -e "$home/$file" ] || copy "$file"
+done
+# Before the work: an agent may find more done than it remembers, but not less.
+mkdir -p "$home/locks"
+for agent in "$home"/agents/* "$home"/agents/.[!.]*; do
+    name=${agent##*/}
+    if [ -L "$agent" ]; then
+        copy "agents/$name"
+    elif [ -d "$agent" ]; then
+        # No message is half said in what is kept: who delivers one holds this lock.
+        (flock 8 && copy "agents/$name") 8>>"$home/locks/$name"
+    fi
+done
+rm -f "$tmp/part"
+sh "$home/keep/glance" "$tmp/home" "$mark" - >"$tmp/view"
+
+cd "$tmp/home"
+status=0
+sh "$home/keep/save" "$home" "$mark" "$work" "$label" "$(date +%s)" whole "$@" </dev/null \
+    >pack 2>report || status=$?
+case $status in
+    0) ;;
+    74 | 75) sh "$home/keep/files" "$home" "$mark" "$work" >files 2>report ;;
+    *) fail 76 "$(tail -n 1 report)" ;;
+esac
+tar -cf "$tmp/tar" .
+size=$(wc -c <"$tmp/tar" | tr -d ' ')
+digest=$(sha256sum <"$tmp/tar" | cut -d ' ' -f 1)
+
+name=$stamp.$mark.$why
+cp "$tmp/tar" "$saves/.$name.tar"
+[ "$(sha256sum <"$saves/.$name.tar" | cut -d ' ' -f 1)" = "$digest" ] ||
+    fail 76 "what was kept can't be read back"
+{ echo "$size $digest"; cat "$tmp/view"; } >"$saves/.$name.view"
+check_mark
+mv "$saves/.$name.tar" "$saves/$name.tar"
+mv "$saves/.$name.view" "$saves/$name.view"
+sync "$saves"
+mv "$tmp/since" "$home/keep.since"
+# The one before stays, should this one be on its way when the machine goes.
+ls -r "$saves" | sed -n 's/\.view$//p' | tail -n +3 | while IFS= read -r old; do
+    rm -f "$saves/$old.view" "$saves/$old.tar"
+done
+rm -f "$saves"/.*.tar "$saves"/.*.view # of one that was killed, since the lock is ours
+echo "kept $name"
