@@ -1,0 +1,114 @@
+"""What hosts kept of themselves, on one Volume: blobs that outlive them, and never the truth about
+what is live. A host sees its own directory of it alone."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mng.errors import HostError
+from mng.hosts.modal_client import sdk, together
+
+if TYPE_CHECKING:
+    from modal import Volume
+
+MOUNT = "/mng/saves"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where one save lies, and what its name says: when, by which host, and why it was made."""
+
+    stamp: str
+    mark: str
+    why: str
+    team: str
+    host: str
+
+    @property
+    def file(self) -> str:
+        """Its name in its host's directory, without an ending."""
+        return f"{self.stamp}.{self.mark}.{self.why}"
+
+    @property
+    def path(self) -> str:
+        return f"{self.team}/{self.host}/{self.file}"
+
+
+def place_of(path: str) -> Place | None:
+    """The save that a path of the Volume, without its ending, names."""
+    match path.strip("/").split("/"):
+        case [team, host, file] if file.count(".") == 2:
+            stamp, mark, why = file.split(".")
+            return Place(stamp, mark, why, team, host)
+        case _:
+            return None
+
+
+class Saves:
+    """The saves of all hosts of one app."""
+
+    def __init__(self, app: str) -> None:
+        self._name = f"{app}-saves"
+
+    def mounted(self, team: str, host: str) -> Volume:
+        """A host's directory, as its sandbox gets it. `sync` there commits in version 2 alone."""
+        whole = sdk().Volume.from_name(self._name, create_if_missing=True, version=2)
+        mounted: Volume = whole.with_mount_options(sub_path=f"{team}/{host}")
+        return mounted
+
+    def _volume(self) -> Volume:
+        volume: Volume = sdk().Volume.from_name(self._name)
+        return volume
+
+    async def _files(self) -> list[str]:
+        try:
+            return [one.path async for one in self._volume().iterdir.aio("/", recursive=True)]
+        except sdk().exception.NotFoundError:
+            return []
+
+    async def newest(self) -> dict[str, Place]:
+        """The newest whole save of each host, by the host's name."""
+        files = sorted(await self._files())
+        whole = [place_of(file.removesuffix(".view")) for file in files if file.endswith(".view")]
+        return {one.host: one for one in sorted(one for one in whole if one)}
+
+    async def view(self, place: Place) -> str:
+        """What the host said of itself and its agents when it made that save."""
+        head, _, view = (await self._read(f"{place.path}.view")).partition(b"\n")
+        return view.decode("utf-8", "replace") if head else ""
+
+    async def _read(self, path: str) -> bytes:
+        return b"".join([piece async for piece in self._volume().read_file.aio(path)])
+
+    async def fetch(self, path: str, into: Path) -> None:
+        """A whole save as a file. Raises HostError if it is not what was written."""
+        head, _, _ = (await self._read(f"{path}.view")).partition(b"\n")
+        digest = hashlib.sha256()
+        with into.open("wb") as file:
+            async for piece in self._volume().read_file.aio(f"{path}.tar"):
+                digest.update(piece)
+                await asyncio.to_thread(file.write, piece)
+        if f"{into.stat().st_size} {digest.hexdigest()}" != head.decode():
+            raise HostError(f"what was kept as {path} did not arrive whole", hint="run it again")
+
+    async def forget(self, host: str, mark: str) -> None:
+        """Remove what a host kept, and what those before it kept. Missing is success."""
+        files = await self._files()
+        homes = {file.rpartition("/")[0] for file in files if f"/{host}/" in f"/{file}"}
+        own = [home for home in homes if any(f".{mark}." in file for file in _in(files, home))]
+        await together(*(self._remove(file) for home in own for file in _in(files, home)))
+
+    async def _remove(self, path: str) -> None:
+        try:
+            await self._volume().remove_file.aio(path)
+        except (FileNotFoundError, sdk().exception.NotFoundError):
+            pass
+
+
+def _in(files: Iterable[str], home: str) -> list[str]:
+    return [file for file in files if home and file.startswith(f"{home}/")]
