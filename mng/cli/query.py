@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from typing import Annotated
 
 import typer
@@ -77,6 +78,13 @@ def _print_table(
         head += ["WHY"]
     else:
         rows = [row[:-1] for row in rows]
+    ends = {host.name: ago(int(time.time()), host.expires) for host in hosts if _runs_out(host)}
+    if ends:  # no host of one's own machine has a deadline
+        of = [agent.name.host for agent in agents]
+        of += [host.name for host in hosts if host.name not in lived_on]
+        head.insert(5, "ENDS-IN")
+        for row, name in zip(rows, of, strict=True):
+            row.insert(5, ends.get(name, ""))
     lines = columns([head, *rows])
     print(lines[0])
     for agent, line in zip(agents, lines[1:], strict=False):
@@ -84,6 +92,11 @@ def _print_table(
         painted = paint(_COLOURS[agent.state], state) if agent.state in _COLOURS else state
         print(line.replace(state, painted, 1) if paint.on else line)
     print("".join(f"{line}\n" for line in lines[1 + len(agents) :]), end="")
+
+
+def _runs_out(host: LiveHost) -> bool:
+    """Its provider ends it at a known time."""
+    return bool(host.expires) and not host.ended
 
 
 def _row(world: World, agent: LiveAgent, work: dict[HostName, tuple[str, str]]) -> list[str]:
@@ -118,7 +131,7 @@ def _work(fleet: Fleet, world: World, hosts: list[LiveHost]) -> dict[HostName, t
     from mng.work.save import summary
 
     def ask(host: LiveHost) -> tuple[HostName, tuple[str, str]]:
-        if host.name in world.unreachable:
+        if host.name in world.unreachable or host.ended:
             return host.name, ("?", "?")
         try:
             state = summary(fleet.machine(host.name))

@@ -91,6 +91,7 @@ def test_an_expired_host_comes_back(often: Cloud) -> None:
     often.must("up", "-f", file, "--wait")
     shown = host(often)
     assert shown["expires"] - shown["created"] == 25
+    assert "ENDS-IN" in often.must("list").out
     often.shell("box", "echo loose >file-0.txt")
     eventually(lambda: not often.sandboxes(), timeout=WAIT)
 
