@@ -78,7 +78,7 @@ def _print_table(
         head += ["WHY"]
     else:
         rows = [row[:-1] for row in rows]
-    ends = {host.name: ago(int(time.time()), host.expires) for host in hosts if _runs_out(host)}
+    ends = {host.name: ago(int(time.time()), host.expires) for host in hosts if host.expires}
     if ends:  # no host of one's own machine has a deadline
         of = [agent.name.host for agent in agents]
         of += [host.name for host in hosts if host.name not in lived_on]
@@ -92,11 +92,6 @@ def _print_table(
         painted = paint(_COLOURS[agent.state], state) if agent.state in _COLOURS else state
         print(line.replace(state, painted, 1) if paint.on else line)
     print("".join(f"{line}\n" for line in lines[1 + len(agents) :]), end="")
-
-
-def _runs_out(host: LiveHost) -> bool:
-    """Its provider ends it at a known time."""
-    return bool(host.expires) and not host.ended
 
 
 def _row(world: World, agent: LiveAgent, work: dict[HostName, tuple[str, str]]) -> list[str]:

@@ -87,7 +87,7 @@ def _see_ended(fleet: Fleet, found: LiveHost) -> _Seen:
         return _Seen(lost={found.name: found.reason})
     view = parse(found.kept.view)
     host = dataclasses.replace(
-        live_host(found, view), state=found.state, reason=found.reason, unfinished="", leftovers=()
+        live_host(found, view), state=found.state, reason=found.reason, unfinished="", expires=None
     )
     fleet.keep(host)
     agents = [

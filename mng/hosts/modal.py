@@ -33,7 +33,7 @@ _BUILD = 1800.0  # seconds for an image
 _TRIES = 30  # to have a name that an ending sandbox still holds
 _ENDED = "mng-ended"  # the tag of what mng itself has ended
 _SNAPSHOT = 600  # seconds; Modal keeps it for 30 days
-_KEEP_EVERY = 300  # seconds between two saves that a host makes by itself
+_KEEP_EVERY = 300
 _ENDS = {
     "stop": (HostState.STOPPED, "stopped by mng stop"),
     "idle": (HostState.STOPPED, "it ended when all its agents had been idle"),
@@ -180,7 +180,7 @@ class Modal:
 
         modal, options, timeout = sdk(), spec.options, _timeout(spec)
         record = host_record(name, mark, owner, spec, 0, 0)  # its own clock says when
-        times = os.environ.get("MNG_KEEP_EVERY") or str(_KEEP_EVERY), str(timeout)
+        times = _keep_every(), str(timeout)
         tags = {
             **_OURS, "mng-mark": mark, "mng-host": name.name, "mng-team": owner.team,
             "mng-spec": spec.digest, "mng-version": __version__,
@@ -222,8 +222,8 @@ class Modal:
 
     def destroy(self, name: HostName, mark: str) -> None:
         """One that has ended is forgotten, with all that it kept."""
-        if not self._end(name, mark):
-            ask(self._saves.forget(name.name, mark))
+        if not self._end(name, mark) and ask(self._by_name(name.name)) is None:
+            ask(self._saves.forget(name.name, mark), timeout=60.0)
 
     def stop(self, name: HostName, mark: str, say: Say) -> None:
         """The snapshot has what was installed; all else is also in what the host kept."""
@@ -298,6 +298,14 @@ def _timeout(spec: HostSpec) -> int:
     if (spec.timeout or 0) > LONGEST:
         raise UsageError("Modal ends a sandbox after 24 hours", hint="timeout: 24h")
     return spec.timeout or LONGEST
+
+
+def _keep_every() -> str:
+    """Seconds between two saves that a host makes by itself."""
+    every = os.environ.get("MNG_KEEP_EVERY") or str(_KEEP_EVERY)
+    if not every.isascii() or not every.isdigit() or int(every) < 1:
+        raise UsageError(f"MNG_KEEP_EVERY={every} is no number of seconds", hint="300")
+    return every
 
 
 def provider() -> Modal:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from mng.errors import HostGone
+from mng.errors import HostError, HostGone
 from mng.model.transport import Completed, Machine
 from mng.work.receive import SENDS
 from mng.work.remote import script
@@ -41,12 +41,18 @@ class _Kept:
         stdout: BinaryIO | None = None, stderr: BinaryIO | None = None,
         timeout: float | None = None,
     ) -> Completed:  # fmt: skip
+        try:
+            return self._answer(argv[2], stdout)
+        except (tarfile.TarError, KeyError) as error:
+            raise HostError(f"what the host kept can't be read: {error}") from error
+
+    def _answer(self, asked: str, stdout: BinaryIO | None) -> Completed:
         with tarfile.open(self._archive) as tar:
             names = tar.getnames()
-            if argv[2] == script(*SENDS) and "./files" in names:
+            if asked == script(*SENDS) and "./files" in names:
                 return Completed(74, b"", _read(tar, "./report"))
             for name, parts in (("./pack", SENDS), ("./files", KEEPS["files"])):
-                if argv[2] == script(*parts):
+                if asked == script(*parts):
                     if stdout is not None and (stream := tar.extractfile(name)):
                         shutil.copyfileobj(stream, stdout)
                     return Completed(0, b"", _read(tar, "./report"))

@@ -197,7 +197,7 @@ def test_a_stopped_host_has_what_was_installed_when_it_starts(cloud: Cloud) -> N
     assert cloud.heard("a") == ["one", "two"]
 
 
-@pytest.mark.parametrize("tenths", [3, 8, 14, 20])
+@pytest.mark.parametrize("tenths", [8, 14, 20, 26])
 def test_a_restoration_killed_anywhere_is_finished_by_the_next(often: Cloud, tenths: int) -> None:
     """kill -9 of `up`: one sandbox, the same files, each message once."""
     file = often.cloud_team({"a": demo("one")})
@@ -216,3 +216,36 @@ def test_a_restoration_killed_anywhere_is_finished_by_the_next(often: Cloud, ten
     assert len(often.sandboxes()) == 1
     assert has_the_work(often)
     assert often.heard("a") == ["one"]
+
+
+def test_eight_ups_bring_an_ended_host_back_once(often: Cloud) -> None:
+    """Who comes second adopts what the first has made of the save."""
+    file = often.cloud_team({"a": demo("one")})
+    often.must("up", "-f", file, "--wait")
+    work(often)
+    keep_now(often)
+    end(often)
+    running = [often.start("up", "-f", file, "--wait") for _ in range(8)]
+    ends = [process.communicate() for process in running]
+
+    assert [process.returncode for process in running] == [0] * 8, ends
+    assert len(often.sandboxes()) == 1
+    assert has_the_work(often)
+    assert often.heard("a") == ["one"]
+
+
+def test_what_ran_runs_again_on_a_new_host_whatever_its_policy(often: Cloud) -> None:
+    """Its host's end is no failure of an agent's, even if the first `up` dies in between."""
+    file = often.cloud_team({"a": demo("one", restart="never")})
+    often.must("up", "-f", file, "--wait")
+    keep_now(often)
+    end(often)
+    often.must("up", "-f", file, "--wait")
+    journal = often.shell("box", "cat /var/lib/mng/agents/a/journal")
+
+    assert [line.split()[1] for line in journal.splitlines()][-3:] == [
+        "stopped",
+        "ended",
+        "started",
+    ]
+    assert often.state("a") == "WAITING"

@@ -16,6 +16,13 @@ if [ -n "$back" ]; then
     rm -rf "$home/agents"
     tar -xf "$saves/$back.tar" -C "$home" ./agents || exit 1
 fi
+# What ran when its host ended was stopped by that, and is no failure of its own.
+for journal in "$home"/agents/*/journal; do
+    [ -f "$journal" ] || continue
+    ran=$(awk '$2 == "started" { ran = $3 } $2 ~ /^(exit|stopped)$/ && $3 == ran { ran = "" }
+        END { print ran }' "$journal")
+    [ -z "$ran" ] || echo "$now stopped $ran" >>"$journal"
+done
 printf %s "$record" |
     sed "s/^ \"created\": [0-9]*/ \"created\": $now/; s/^ \"expires\": [0-9]*/ \"expires\": $expires/" \
         >"$home/host.json"
