@@ -74,10 +74,14 @@ class Modal:
         found |= {one.name.name: one for one in ended if one}
         return [found[name] for name in sorted(found)]
 
-    async def _ended(self, place: Place) -> LiveHost:
+    async def _ended(self, place: Place) -> LiveHost | None:
         """A host that is no more, by the newest of what it kept."""
         state, reason = _ENDS.get(place.why, (HostState.GONE, "Modal ended it"))
-        kept = Kept(f"{place.host}/{place.stamp}", place.path, await self._saves.view(place))
+        try:
+            view = await self._saves.view(place)
+        except HostGone:
+            return None
+        kept = Kept(f"{place.host}/{place.stamp}", place.path, view)
         name, owner = HostName("modal", place.host), Owner(place.team)
         return LiveHost(name, owner, HostSpec(), place.mark, state, reason, kept=kept)
 

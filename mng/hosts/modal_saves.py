@@ -5,18 +5,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mng.errors import HostError
+from mng.errors import HostError, HostGone
 from mng.hosts.modal_client import sdk, together
 
 if TYPE_CHECKING:
     from modal import Volume
 
 MOUNT = "/mng/saves"
+_AGAIN = "run it again"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -83,18 +84,26 @@ class Saves:
         return view.decode("utf-8", "replace") if head else ""
 
     async def _read(self, path: str) -> bytes:
-        return b"".join([piece async for piece in self._volume().read_file.aio(path)])
+        return b"".join([piece async for piece in self._pieces(path)])
+
+    async def _pieces(self, path: str) -> AsyncIterator[bytes]:
+        """A file's content. Raises HostGone if another mng has just brought it home."""
+        try:
+            async for piece in self._volume().read_file.aio(path):
+                yield piece
+        except (FileNotFoundError, sdk().exception.NotFoundError) as error:
+            raise HostGone(f"what was kept as {path} is not there any more", hint=_AGAIN) from error
 
     async def fetch(self, path: str, into: Path) -> None:
         """A whole save as a file. Raises HostError if it is not what was written."""
         head, _, _ = (await self._read(f"{path}.view")).partition(b"\n")
         digest = hashlib.sha256()
         with into.open("wb") as file:
-            async for piece in self._volume().read_file.aio(f"{path}.tar"):
+            async for piece in self._pieces(f"{path}.tar"):
                 digest.update(piece)
                 await asyncio.to_thread(file.write, piece)
         if f"{into.stat().st_size} {digest.hexdigest()}" != head.decode():
-            raise HostError(f"what was kept as {path} did not arrive whole", hint="run it again")
+            raise HostError(f"what was kept as {path} did not arrive whole", hint=_AGAIN)
 
     async def forget(self, host: str, mark: str) -> None:
         """Remove what a host kept, and what those before it kept. Missing is success."""

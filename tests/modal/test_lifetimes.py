@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.modal_loopback.fixture import Loopback
 from tests.scenarios.stage import Done, demo
 from tests.tmux.waiting import eventually
 
@@ -249,3 +250,35 @@ def test_what_ran_runs_again_on_a_new_host_whatever_its_policy(often: Cloud) -> 
         "started",
     ]
     assert often.state("a") == "WAITING"
+
+
+def test_downs_of_an_ended_host_may_race(often: Cloud) -> None:
+    """What one has brought home and forgotten, the others find done."""
+    file = often.cloud_team({"a": demo("one")})
+    often.must("up", "-f", file, "--wait")
+    work(often)
+    keep_now(often)
+    end(often)
+    running = [often.start("down", "-f", file) for _ in range(4)]
+    ends = [process.communicate() for process in running]
+
+    assert [process.returncode for process in running] == [0] * 4, ends
+    assert any(ref.endswith("work-tree") for ref in often.saved())
+    assert kept(often) == []
+
+
+@pytest.mark.parametrize("rpc", ["TaskSnapshotFilesystem", "ImageGetByTag"])
+def test_without_its_snapshot_a_stopped_host_comes_back_from_its_save(
+    cloud: Cloud, loopback: Loopback, rpc: str
+) -> None:
+    """One that failed, or whose time at Modal was over; only what was installed is not there."""
+    file = cloud.cloud_team({"a": demo("one")})
+    cloud.must("up", "-f", file, "--wait")
+    work(cloud)
+    loopback.inject({"rpc": rpc, "kind": "status", "status": "NOT_FOUND", "times": None})
+
+    cloud.must("stop", "box")
+    cloud.must("start", "box")
+
+    assert has_the_work(cloud)
+    assert cloud.heard("a") == ["one"]
