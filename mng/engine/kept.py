@@ -66,15 +66,15 @@ def fetch(host: LiveHost, context: Context, say: Callable[[str], None]) -> str |
     at = datetime.strptime(name.partition("/")[2], STAMP).replace(tzinfo=UTC)
     agents = [agent.name.name for agent in live_agents(host, parse(host.kept.view))]
     with tempfile.TemporaryDirectory(prefix="mng-") as folder:
-        archive = Path(folder) / "kept.tar"
         say(f"fetching {name}")
         try:
-            context.fleet.keeper(host.name.provider).fetch(host, archive)
+            context.fleet.keeper(host.name.provider).fetch(host, Path(folder))
+            machine = kept_machine(Path(folder), host.mark)
         except MngError as error:
             words = f"what host {host.name} kept can't be fetched: {error}"
             raise SaveFailed(words, hint=error.hint) from error
         saved = save(
-            kept_machine(archive, host.mark), host.name, source, context.archive,
+            machine, host.name, source, context.archive,
             keep=host.spec.keep, agents=agents, now=at, say=say,
         )  # fmt: skip
     return saved.place if saved.refs or saved.dirty else None

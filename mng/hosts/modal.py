@@ -240,9 +240,9 @@ class Modal:
                 say(f"no snapshot: {error}; what was installed there has to be installed again")
             self._end(name, mark, "keep")
 
-    def fetch(self, host: LiveHost, into: Path) -> None:
+    def fetch(self, host: LiveHost, folder: Path) -> None:
         assert host.kept is not None
-        ask(self._saves.fetch(host.kept.place, into), timeout=None)
+        ask(self._saves.fetch(host.kept.place, folder), timeout=None)
 
     def _end(self, name: HostName, mark: str, *how: str) -> bool:
         """Taken from all scripts in one rename, under the lock that opens and seals; then ended.

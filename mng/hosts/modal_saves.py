@@ -94,23 +94,43 @@ class Saves:
         except (FileNotFoundError, sdk().exception.NotFoundError) as error:
             raise HostGone(f"what was kept as {path} is not there any more", hint=_AGAIN) from error
 
-    async def fetch(self, path: str, into: Path) -> None:
-        """A whole save as a file. Raises HostError if it is not what was written."""
-        head, _, _ = (await self._read(f"{path}.view")).partition(b"\n")
+    async def fetch(self, path: str, folder: Path) -> None:
+        """A whole save, as `kept.tar` and the `base` that it is built on, if any.
+
+        Raises HostError if it is not what was written.
+        """
+        size, digest, base = [*(await self._head(path)).split(" "), "", "", ""][:3]
+        found = await self._download(f"{path}.tar", folder / "kept.tar")
+        whole = found == (digest, size)
+        if base:
+            home = path.rpartition("/")[0]
+            known, _ = await self._download(f"{home}/{base}", folder / "base")
+            whole = whole and base.endswith(f".{known}")
+        if not whole:
+            raise HostError(f"what was kept as {path} did not arrive whole", hint=_AGAIN)
+
+    async def _head(self, path: str) -> str:
+        return (await self._read(f"{path}.view")).partition(b"\n")[0].decode("utf-8", "replace")
+
+    async def _download(self, path: str, into: Path) -> tuple[str, str]:
+        """A file's digest and its size."""
         digest = hashlib.sha256()
         with into.open("wb") as file:
-            async for piece in self._pieces(f"{path}.tar"):
+            async for piece in self._pieces(path):
                 digest.update(piece)
                 await asyncio.to_thread(file.write, piece)
-        if f"{into.stat().st_size} {digest.hexdigest()}" != head.decode():
-            raise HostError(f"what was kept as {path} did not arrive whole", hint=_AGAIN)
+        return digest.hexdigest(), str(into.stat().st_size)
 
     async def forget(self, host: str, mark: str) -> None:
         """Remove what a host kept, and what those before it kept. Missing is success."""
         files = await self._files()
         homes = {file.rpartition("/")[0] for file in files if f"/{host}/" in f"/{file}"}
         own = [home for home in homes if any(f".{mark}." in file for file in _in(files, home))]
-        await together(*(self._remove(file) for home in own for file in _in(files, home)))
+        doomed = [file for home in own for file in _in(files, home)]
+        # Who misses any of it then finds that the host is no more.
+        for views in (True, False):
+            some = [file for file in doomed if file.endswith(".view") is views]
+            await together(*map(self._remove, some))
 
     async def _remove(self, path: str) -> None:
         try:

@@ -74,8 +74,11 @@ class Keeper(Provider, Protocol):
         """Make a host. back: an ended one, whose agents and what they installed come along."""
         ...
 
-    def fetch(self, host: LiveHost, into: Path) -> None:
-        """What an ended host has kept, as one file. Raises HostError if it is not whole."""
+    def fetch(self, host: LiveHost, folder: Path) -> None:
+        """What an ended host has kept, as files. Raises HostError if it is not whole.
+
+        folder: where `kept.tar` goes, and the `base` that it is built on, if it is built on one.
+        """
         ...
 
     def stop(self, name: HostName, mark: str, say: Say) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from mng.errors import SaveFailed
+from mng.errors import MngError
 from mng.work.kept import kept_machine, scripts
 from mng.work.save import Saved, save
 
@@ -49,8 +51,13 @@ def changed(desk: Desk) -> str:
 
 
 def brought_home(desk: Desk, archive: Path) -> Saved:
-    """As after the host's end: all that is left of it is the archive."""
-    machine = kept_machine(archive, MARK)
+    """As after the host's end: all that is left of it is the archive, and what that is built on."""
+    folder = Path(tempfile.mkdtemp(dir=desk.base))
+    shutil.copy(archive, folder / "kept.tar")
+    head = archive.with_suffix(".view").read_text().splitlines()[0]
+    if base := head.split(" ")[2]:
+        shutil.copy(desk.base / "saves" / base, folder / "base")
+    machine = kept_machine(folder, MARK)
     at = str(desk.source)
     return save(machine, HOST, at, desk.base / "archive", now=NOW, say=print)
 
@@ -102,9 +109,9 @@ def test_a_repository_that_git_can_not_read_is_kept_as_files(keeper: Desk) -> No
 def test_an_archive_that_was_cut_short_is_no_save(keeper: Desk) -> None:
     """And one line says so."""
     archive = keep(keeper)
-    os.truncate(archive, archive.stat().st_size // 2)
+    os.truncate(archive, 700)
 
-    with pytest.raises(SaveFailed, match="can't be"):
+    with pytest.raises(MngError, match="can't be read"):
         brought_home(keeper, archive)
 
 
@@ -115,7 +122,7 @@ def test_the_view_comes_last_and_names_what_it_is_of(keeper: Desk) -> None:
 
     view = archive.with_suffix(".view").read_text().splitlines()
 
-    assert view[0] == f"{archive.stat().st_size} {digest}"
+    assert view[0].rpartition(" ")[0] == f"{archive.stat().st_size} {digest}"
     assert view[1].endswith("keep.tmp/home")
     members = run(keeper.base, "tar", "-tf", str(archive)).splitlines()
     assert {"./agents/ada/journal", "./agents/.i1", "./host.json"} - set(members) == {"./host.json"}
@@ -140,15 +147,32 @@ def test_the_two_newest_saves_stay(keeper: Desk) -> None:
     for name in ("20200101T000000Z.old.work", "20200102T000000Z.old.work"):
         for ending in ("tar", "view"):
             (saves / f"{name}.{ending}").write_text("")
-    (saves / ".20200103T000000Z.old.work.tar").write_text("half")
+    (saves / ".20200103T000000Z.old.work.tar.new").write_text("half")
 
     new = keep(keeper)
 
     left = sorted(path.name for path in saves.iterdir())
     assert left == [
         "20200102T000000Z.old.work.tar", "20200102T000000Z.old.work.view",
-        new.name, new.with_suffix(".view").name,
+        new.name, new.with_suffix(".view").name, *(name for name in left if name[:5] == "base."),
     ]  # fmt: skip
+
+
+def test_what_a_tree_began_with_is_written_once(keeper: Desk) -> None:
+    """A save has only what is new since then, and a base that no save needs goes."""
+    saves = keeper.base / "saves"
+    sh(keeper.work, "head -c 200000 /dev/urandom >big; git add big; git commit -qm big")
+    (saves / "base.0123456789abcdef.00").write_text("of a host before")
+    run(keeper.work, "git", "rev-parse", "HEAD")
+    refs = Path(keeper.machine.home) / "work.refs"
+    refs.write_text(run(keeper.work, "git", "rev-parse", "HEAD") + "\n")
+    sizes = []
+    for text in ("one", "two"):
+        (keeper.work / "f1").write_text(text)
+        sizes.append(keep(keeper).stat().st_size)
+
+    assert max(sizes) < 100_000
+    assert [path.stat().st_size > 200_000 for path in saves.glob("base.*")] == [True]
 
 
 def test_an_agent_that_is_just_being_told_something_is_copied_afterwards(keeper: Desk) -> None:

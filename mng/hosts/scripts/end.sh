@@ -7,7 +7,7 @@ flock 9
 [ -e sealed ] || exit 67
 saves=$(readlink saves)
 cd / && mv "$1" "$1.ended"
-[ -n "${3:-}" ] || [ -z "$saves" ] || rm -f "$saves"/*.view "$saves"/*.tar "$saves"/.*.view "$saves"/.*.tar
+[ -n "${3:-}" ] || [ -z "$saves" ] || rm -f "$saves"/* "$saves"/.*.new
 [ -z "$saves" ] || sync "$saves"
 tmux -S "$1.ended/tmux" kill-server 2>/dev/null
 exit 0

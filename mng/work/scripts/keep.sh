@@ -2,8 +2,9 @@
 # with nobody's help. LABEL and PATH as for `save`; comes after `common`.
 #
 # STAMP.MARK.WHY.tar holds `pack` and `report`, which `save` makes, or `files` of `save_files`, the
-# host's records and `agents`. STAMP.MARK.WHY.view is what `observe` says of just these, and its
-# first line the tar's size and digest. It comes last: whoever finds it, finds all.
+# host's records and `agents`. base.REFS.DIGEST is a pack of what the tree began with, so that only
+# what is new is written each time. STAMP.MARK.WHY.view is what `observe` says of just these, and its
+# first line the tar's size, its digest and its base. It comes last: whoever finds it, finds all.
 why=$1 label=$2
 shift 2
 saves=$home/saves
@@ -24,6 +25,15 @@ copy() { # PATH   as it lies in the host's home; what goes away meanwhile need n
     tar -xf "$tmp/part" -C "$tmp/home"
 }
 
+digest() { sha256sum <"$1" | cut -d ' ' -f 1; }
+
+put() { # FILE NAME   into `saves`, read back before it has its name
+    cp "$1" "$saves/.$2.new"
+    [ "$(digest "$saves/.$2.new")" = "$(digest "$1")" ] || fail 76 "what was kept can't be read back"
+    check_mark
+    mv "$saves/.$2.new" "$saves/$2"
+}
+
 for file in id host.json work.done work.prefix work.refs setup.done; do
     [ ! -e "$home/$file" ] || copy "$file"
 done
@@ -41,9 +51,22 @@ done
 rm -f "$tmp/part"
 sh "$home/keep/glance" "$tmp/home" "$mark" - >"$tmp/view"
 
+base='' mode=whole
+: >"$tmp/known"
+if [ -s "$home/work.refs" ]; then
+    refs=$(digest "$home/work.refs" | cut -c 1-16)
+    base=$(ls "$saves" | grep "^base\.$refs\." | head -n 1) || :
+    if [ -z "$base" ] && sh "$home/keep/base" "$home" "$mark" "$work" >"$tmp/base" 2>/dev/null; then
+        base=base.$refs.$(digest "$tmp/base")
+        put "$tmp/base" "$base"
+    fi
+    rm -f "$tmp/base"
+fi
+[ -z "$base" ] || { mode=thin; cp "$home/work.refs" "$tmp/known"; }
+
 cd "$tmp/home"
 status=0
-sh "$home/keep/save" "$home" "$mark" "$work" "$label" "$(date +%s)" whole "$@" </dev/null \
+sh "$home/keep/save" "$home" "$mark" "$work" "$label" "$(date +%s)" "$mode" "$@" <"$tmp/known" \
     >pack 2>report || status=$?
 case $status in
     0) ;;
@@ -51,22 +74,21 @@ case $status in
     *) fail 76 "$(tail -n 1 report)" ;;
 esac
 tar -cf "$tmp/tar" .
-size=$(wc -c <"$tmp/tar" | tr -d ' ')
-digest=$(sha256sum <"$tmp/tar" | cut -d ' ' -f 1)
-
+{ echo "$(wc -c <"$tmp/tar" | tr -d ' ') $(digest "$tmp/tar") $base"; cat "$tmp/view"; } >"$tmp/whole"
 name=$stamp.$mark.$why
-cp "$tmp/tar" "$saves/.$name.tar"
-[ "$(sha256sum <"$saves/.$name.tar" | cut -d ' ' -f 1)" = "$digest" ] ||
-    fail 76 "what was kept can't be read back"
-{ echo "$size $digest"; cat "$tmp/view"; } >"$saves/.$name.view"
-check_mark
-mv "$saves/.$name.tar" "$saves/$name.tar"
-mv "$saves/.$name.view" "$saves/$name.view"
+put "$tmp/tar" "$name.tar"
+put "$tmp/whole" "$name.view"
 sync "$saves"
 mv "$tmp/since" "$home/keep.since"
 # The one before stays, should this one be on its way when the machine goes.
 ls -r "$saves" | sed -n 's/\.view$//p' | tail -n +3 | while IFS= read -r old; do
-    rm -f "$saves/$old.view" "$saves/$old.tar"
+    rm -f "$saves/$old.view"
 done
-rm -f "$saves"/.*.tar "$saves"/.*.view # of one that was killed, since the lock is ours
+for old in "$saves"/*.tar; do
+    [ -e "${old%.tar}.view" ] || rm -f "$old"
+done
+for old in "$saves"/base.*; do
+    head -qn 1 "$saves"/*.view | grep -qF "${old##*/}" || rm -f "$old"
+done
+rm -f "$saves"/.*.new # of one that was killed, since the lock is ours
 echo "kept $name"
