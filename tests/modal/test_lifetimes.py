@@ -282,3 +282,20 @@ def test_without_its_snapshot_a_stopped_host_comes_back_from_its_save(
 
     assert has_the_work(cloud)
     assert cloud.heard("a") == ["one"]
+
+
+def test_gc_lists_the_hosts_that_no_team_claims(cloud: Cloud) -> None:
+    """By their teams where files are given; else those whose file is not there any more."""
+    file = cloud.cloud_team({"a": demo()})
+    cloud.must("up", "-f", file)
+    other = cloud.team({"b": demo()}, file="other.yaml", name="other")
+    assert "box.modal" not in cloud.must("gc").out
+    assert "box.modal" not in cloud.must("gc", "-f", other, "-f", file).out
+
+    listed = cloud.must("gc", "-f", other)
+    file.unlink()
+
+    for done in (listed, cloud.must("gc")):
+        assert done.out.splitlines()[1].split()[:3] == ["box.modal", "RUNNING", "auth"]
+        assert "try: mng destroy box.modal" in done.err
+    assert len(cloud.sandboxes()) == 1
