@@ -23,7 +23,7 @@ from mng.model.transport import Machine
 from mng.model.world import HostState, Kept, LiveHost
 
 if TYPE_CHECKING:
-    from modal import App, Sandbox
+    from modal import App, Sandbox, Volume
 
 HOME = "/var/lib/mng"  # in the sandbox
 WORK_DIR = "/work"
@@ -142,11 +142,14 @@ class Modal:
         if back is None:
             self._check_new(name, owner)
         with translated():
-            image, place = self._beginning(spec, back, say)
+            place = place_of(back.kept.place) if back and back.kept else None
+            # Where the one before it kept its work, though another team may have adopted it.
+            saves = self._saves.mounted(place.team if place else owner.team, name.name)
+            beginning = self._beginning(spec, place, say)
             say("starting a sandbox")
             for _ in range(_TRIES):
                 try:
-                    self._boxes[mark] = self._make(name, spec, owner, mark, image, place)
+                    self._boxes[mark] = self._make(name, spec, owner, mark, saves, beginning)
                     found: LiveHost | Foreign | None = LiveHost(name, owner, spec, mark)
                 except sdk().exception.AlreadyExistsError:
                     found = ask(self._by_name(name.name))
@@ -165,11 +168,10 @@ class Modal:
         if kept and not living and kept.team == owner.team:
             raise HostError(f"host {name} has just ended, and kept its work", hint="run it again")
 
-    def _beginning(self, spec: HostSpec, back: LiveHost | None, say: Say) -> tuple[Any, str]:
-        """The image to begin with, and of what an ended host kept, the place of its agents, where
-        no snapshot has them."""
+    def _beginning(self, spec: HostSpec, place: Place | None, say: Say) -> tuple[Any, str]:
+        """The image to begin with, and what an ended host kept of its agents, where no snapshot
+        has them."""
         self._app = self._app or sdk().App.lookup(self.app, create_if_missing=True)
-        place = place_of(back.kept.place) if back and back.kept else None
         if place and place.why == "stop":
             with suppress(sdk().exception.NotFoundError):  # none was taken, or its time is over
                 return sdk().Image.from_name(_snapshot(place.mark)).build(self._app), ""
@@ -178,10 +180,12 @@ class Modal:
         return made, place.file if place else ""
 
     def _make(
-        self, name: HostName, spec: HostSpec, owner: Owner, mark: str, image: Any, back: str
-    ) -> Sandbox:
+        self, name: HostName, spec: HostSpec, owner: Owner, mark: str, saves: Volume,
+        beginning: tuple[Any, str],
+    ) -> Sandbox:  # fmt: skip
         from mng import __version__
 
+        image, back = beginning
         modal, options, timeout = sdk(), spec.options, _timeout(spec)
         record = host_record(name, mark, owner, spec, 0, 0)  # its own clock says when
         times = _keep_every(), str(timeout)
@@ -198,7 +202,7 @@ class Modal:
             outbound_domain_allowlist=options.get("outbound_domains"),
             secrets=[modal.Secret.from_name(one) for one in options.get("secrets", ())],
             volumes={
-                MOUNT: self._saves.mounted(owner.team, name.name),
+                MOUNT: saves,
                 **{
                     path: modal.Volume.from_name(volume, create_if_missing=True)
                     for path, volume in options.get("volumes", {}).items()

@@ -105,10 +105,11 @@ def _bring_back(builder: Builder, live: LiveHost, wanted: WantedHost) -> None:
     drifts = drift(live.spec, wanted.spec)
     spec, kept = wanted.spec, live.kept
     if words := in_words(drifts, Change.REPLACE):
-        if builder.consents(builder.consent.replace_host, live.name.name):
+        held = _why_not_replaced(builder, live, builder.world.agents_on(live.name), words)
+        if held is None:
             _replace_host(builder, live, wanted, words)
             return
-        builder.hold(Held("!", live.name, words, f"--replace-host {live.name.name}"))
+        builder.hold(held)
         spec = live.spec
     assert kept is not None
     because = f"{live.reason}; restored from {kept.name}"
@@ -195,10 +196,16 @@ def _why_not_replaced(
     loses = _loses(builder, live, agents)
     if not builder.consents(builder.consent.replace_host, live.name.name):
         return Held("!", live.name, words, f"--replace-host {live.name.name}", loses)
-    safe = [agent.name.name for agent in agents if agent.spec.protect]
+    safe = [agent.name.name for agent in agents if _protected(builder, agent)]
     if safe and not builder.consent.force:
         return Held("!", live.name, f"{words}; protected: {', '.join(safe)}", "--force", loses)
     return None
+
+
+def _protected(builder: Builder, agent: LiveAgent) -> bool:
+    """As the want says: what it has just taken back would be no reason at the next `up`."""
+    wanted = builder.desired.agents.get(agent.name)
+    return (wanted or agent).spec.protect
 
 
 def _plan_ends(builder: Builder) -> None:

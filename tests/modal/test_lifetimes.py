@@ -299,3 +299,28 @@ def test_gc_lists_the_hosts_that_no_team_claims(cloud: Cloud) -> None:
         assert done.out.splitlines()[1].split()[:3] == ["box.modal", "RUNNING", "auth"]
         assert "try: mng destroy box.modal" in done.err
     assert len(cloud.sandboxes()) == 1
+
+
+def test_what_was_made_by_hand_comes_back_by_hand_and_for_a_team(often: Cloud) -> None:
+    """`mng start` knows no file; a team that adopts the host later gets its work all the same."""
+    often.must("create", "a@box.modal", "--new-host", "--type", "demo", "--message", "one")
+    eventually(lambda: often.state("a") == "WAITING")
+    work(often)
+    keep_now(often)
+    end(often)
+    often.must("start", "a")
+    assert has_the_work(often)
+    keep_now(often)
+    end(often)
+
+    file = often.cloud_team({"a": {"type": "demo"}})
+    assert "held (--adopt)" in often.mng("plan", "-f", file).out
+    often.must("up", "-f", file, "--adopt", "--wait")
+
+    assert has_the_work(often)
+    assert often.heard("a") == ["one"]
+    keep_now(often)
+    end(often)
+    assert host(often)["team"] == "auth"
+    often.must("down", "-f", file)
+    assert kept(often) == []

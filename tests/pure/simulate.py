@@ -90,13 +90,21 @@ class _Scene:
         if isinstance(action, CreateHost):
             if host is None:
                 host = LiveHost(name, action.owner, action.spec, f"mark-of-new-{name.name}")
-            _check(host.owner.team == action.owner.team, f"{name} is another team's")
+            adopted = host.ended and host.owner.adhoc
+            _check(adopted or host.owner.team == action.owner.team, f"{name} is another team's")
+            _check(not host.ended or host.kept == action.back, f"what {name} kept is ignored")
             self.hosts[name] = dataclasses.replace(
-                host, spec=action.spec, unfinished="", state=HostState.RUNNING, kept=None
+                host,
+                owner=action.owner,
+                spec=action.spec,
+                unfinished="",
+                state=HostState.RUNNING,
+                kept=None,
             )
             return
         _check(host is not None and host.mark == action.mark, f"{name} is another host")
         assert host is not None
+        _check(not host.ended or isinstance(action, DestroyHost), f"{name} has ended")
         match action:
             case UpdateHost(_, _, spec, owner):
                 self.hosts[name] = dataclasses.replace(host, spec=spec, owner=owner)
@@ -121,6 +129,7 @@ class _Scene:
     def _start(self, action: StartAgent) -> None:
         name = action.name
         _check(name.host in self.hosts, f"no host for {name}")
+        _check(not self.hosts[name.host].ended, f"{name} has no machine")
         before = self.agents.get(name)
         incarnation = before.incarnation if before else None
         _check(incarnation == action.replaces, f"{name} is there")
@@ -151,6 +160,7 @@ class _Scene:
 
     def _there(self, name: AgentName) -> LiveAgent:
         _check(name in self.agents, f"{name} is not there")
+        _check(not self.hosts[name.host].ended, f"{name} has no machine")
         return self.agents[name]
 
     def _meant(self, name: AgentName, incarnation: str) -> LiveAgent:
