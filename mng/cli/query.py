@@ -54,6 +54,9 @@ def list_(
 
         document = list_document(fleet, world, agents, hosts)
         print_document(document, output, [str(agent.name) for agent in agents])
+    for host in hosts:
+        if host.state is HostState.RUNNING and host.reason:
+            print(f"mng: host {host.name} {host.reason}", file=sys.stderr)
     for name, why in world.silent.items():
         print(f"mng: provider {name} can't be asked: {why}", file=sys.stderr)
     # Who asked for nothing of Modal's is not to blame that it does not answer.

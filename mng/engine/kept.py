@@ -12,7 +12,7 @@ from pathlib import Path
 from mng.agents import remote
 from mng.agents.sight import live_agents, parse
 from mng.engine.context import Context
-from mng.errors import MngError, SaveFailed
+from mng.errors import HostError, MngError, SaveFailed
 from mng.model.transport import Machine
 from mng.model.world import LiveHost
 from mng.work.kept import kept_machine, scripts
@@ -49,6 +49,16 @@ def keep_now(host: LiveHost, machine: Machine) -> None:
         raise SaveFailed(
             f"host {host.name} can't keep its work: {why}; it stays", hint="run it again"
         )
+
+
+def bring_back(host: LiveHost, context: Context, say: Callable[[str], None]) -> str | None:
+    """Fetch what a new host's tree is to begin with. Raises SaveFailed, HostError."""
+    place = fetch(host, context, say)
+    if place and place.endswith(".tar.gz"):
+        words = f"git could not read the repository that host {host.name} kept"
+        hint = f"tar -xzf {place}   then   mng destroy {host.name}   and the same again"
+        raise HostError(f"{words}: its files are in {place}", hint=hint)
+    return place
 
 
 def fetch(host: LiveHost, context: Context, say: Callable[[str], None]) -> str | None:

@@ -14,7 +14,7 @@ from mng.agents import remote
 from mng.agents.kind import find_kind
 from mng.agents.sight import live_agents, look
 from mng.engine.context import Context
-from mng.engine.kept import arm, fetch, keep_now
+from mng.engine.kept import arm, bring_back, fetch, keep_now
 from mng.engine.talk import await_agent, send
 from mng.errors import AgentError, HostError, MngError, SaveFailed, SetupFailed, UsageError
 from mng.model.action import (
@@ -102,7 +102,7 @@ def _create_host(action: CreateHost, context: Context, say: Say) -> Outcome:
     spec = action.spec
     if action.back:
         ended = context.fleet.host(action.name)
-        spec = dataclasses.replace(spec, restored=fetch(ended, context, say))
+        spec = dataclasses.replace(spec, restored=bring_back(ended, context, say))
         keeper = context.fleet.keeper(action.name.provider)
         host = keeper.create(action.name, spec, action.owner, say, ended)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 import pytest
@@ -123,8 +124,9 @@ def test_a_host_whose_agents_are_idle_ends_by_itself(cloud: Cloud) -> None:
     eventually(lambda: not cloud.sandboxes(), timeout=WAIT)
 
     assert host(cloud)["reason"] == "it ended when all its agents had been idle"
-    assert cloud.mng("exec", "a", "true").status == 1
-    cloud.must("message", "a", "two", "--ready-timeout", "2m")
+    done = cloud.mng("exec", "a", "true")
+    assert (done.status, "try: mng start box.modal" in done.err) == (125, True)
+    cloud.must("up", "-f", cloud.cloud_team({"a": demo("one", "two")}), "--wait")
 
     assert cloud.shell("box", "cat file-0.txt") == "loose\n"
     assert cloud.heard("a") == ["one", "two"]
@@ -278,10 +280,10 @@ def test_without_its_snapshot_a_stopped_host_comes_back_from_its_save(
     loopback.inject({"rpc": rpc, "kind": "status", "status": "NOT_FOUND", "times": None})
 
     cloud.must("stop", "box")
-    cloud.must("start", "box")
+    cloud.must("message", "a", "two")  # brings back whom it is for
 
     assert has_the_work(cloud)
-    assert cloud.heard("a") == ["one"]
+    assert cloud.heard("a") == ["one", "two"]
 
 
 def test_gc_lists_the_hosts_that_no_team_claims(cloud: Cloud) -> None:
@@ -324,3 +326,36 @@ def test_what_was_made_by_hand_comes_back_by_hand_and_for_a_team(often: Cloud) -
     assert host(often)["team"] == "auth"
     often.must("down", "-f", file)
     assert kept(often) == []
+
+
+def test_a_host_that_can_not_keep_its_work_says_so(often: Cloud) -> None:
+    """In every list, until it can again; and it does not end by itself meanwhile."""
+    file = often.cloud_team({"a": demo("one")}, idle_timeout=1)
+    often.must("up", "-f", file)
+    often.shell("box", "rm -f /var/lib/mng/saves")  # as if the Volume were gone
+
+    eventually(lambda: "there is no place to keep it" in often.mng("list").err, timeout=WAIT)
+    assert len(often.sandboxes()) == 1
+    often.shell("box", "ln -s /mng/saves /var/lib/mng/saves")
+    eventually(lambda: not often.sandboxes(), timeout=WAIT)
+
+
+def test_a_tree_that_git_can_not_read_comes_back_as_files(often: Cloud) -> None:
+    """`up` makes no half of a host of it: it says where the files are, and what to type."""
+    file = often.cloud_team({"a": demo("one")})
+    often.must("up", "-f", file, "--wait")
+    often.shell("box", "echo loose >file-0.txt; rm .git/HEAD")
+    keep_now(often)
+    end(often)
+
+    done = often.up(file)
+
+    assert done.status == 1
+    assert "try: tar -xzf" in done.err
+    assert often.sandboxes() == []
+    often.must("destroy", "box")
+    archive = next((often.home / "saved" / "box").glob("*.tar.gz"))
+    read = subprocess.run(
+        ["tar", "-xzOf", archive, "./file-0.txt"], capture_output=True, check=True
+    )
+    assert read.stdout == b"loose\n"

@@ -30,7 +30,12 @@ printf %s "$mark" >"$home/id.new"
 mv "$home/id.new" "$home/id"
 
 keep() { # WHY
-    sh "$home/keep/run" "$1" >"$home/keep.log" 2>&1
+    if sh "$home/keep/run" "$1" >"$home/keep.log" 2>&1; then
+        rm -f "$home/keep.failed"
+    else
+        tail -n 1 "$home/keep.log" >"$home/keep.failed"
+        return 1
+    fi
 }
 
 due() { # the next save comes after an interval, and twice more shortly before the end
