@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,12 +16,13 @@ from mng.engine.context import Context
 from mng.errors import HostError, MngError, SaveFailed
 from mng.model.transport import Machine
 from mng.model.world import LiveHost
-from mng.work.kept import kept_machine, scripts
+from mng.work.kept import kept_machine, kept_refs, scripts
 from mng.work.save import save
 from mng.work.saved import STAMP, find_saved
 from mng.work.source import repository_of
 
 _LONGEST = 1800.0  # seconds for keeping all of a host's work
+_TRIES = 3
 
 
 def arm(host: LiveHost, machine: Machine) -> None:
@@ -68,23 +70,40 @@ def fetch(host: LiveHost, context: Context, say: Callable[[str], None]) -> str |
     Raises SaveFailed.
     """
     assert host.kept is not None
-    name, source = host.kept.name, host.spec.source
-    repository = repository_of(Path(source)) if source and Path(source).is_dir() else None
-    for one in find_saved(repository, context.archive):
-        if one.name == name:
-            return one.place
+    name = host.kept.name
     at = datetime.strptime(name.partition("/")[2], STAMP).replace(tzinfo=UTC)
     agents = [agent.name.name for agent in live_agents(host, parse(host.kept.view))]
     with tempfile.TemporaryDirectory(prefix="mng-") as folder:
         say(f"fetching {name}")
         try:
             context.fleet.keeper(host.name.provider).fetch(host, Path(folder))
-            machine = kept_machine(Path(folder), host.mark)
+            machine, refs = kept_machine(Path(folder), host.mark), kept_refs(Path(folder))
         except MngError as error:
             words = f"what host {host.name} kept can't be fetched: {error}"
             raise SaveFailed(words, hint=error.hint) from error
-        saved = save(
-            machine, host.name, source, context.archive,
-            keep=host.spec.keep, agents=agents, now=at, say=say,
-        )  # fmt: skip
-    return saved.place if saved.refs or saved.dirty else None
+        for attempt in range(_TRIES):
+            if there := _saved_before(host, refs, context):
+                return there
+            try:
+                saved = save(
+                    machine, host.name, host.spec.source, context.archive,
+                    keep=host.spec.keep, agents=agents, now=at, say=say,
+                )  # fmt: skip
+            except SaveFailed:  # perhaps since another mng makes the same refs just now
+                if attempt + 1 == _TRIES:
+                    raise
+                time.sleep(0.2)
+            else:
+                return saved.place if saved.refs or saved.dirty else None
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _saved_before(host: LiveHost, refs: Mapping[str, str], context: Context) -> str | None:
+    """Where another mng, or one that was killed since, has put all of just this."""
+    assert host.kept is not None
+    source = host.spec.source
+    repository = repository_of(Path(source)) if source and Path(source).is_dir() else None
+    for one in find_saved(repository, context.archive):
+        if one.name == host.kept.name and (one.in_archive or refs.items() <= one.refs.items()):
+            return one.place
+    return None

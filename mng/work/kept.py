@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -39,6 +39,12 @@ def kept_machine(folder: Path, mark: str) -> Machine:
         with _readable(), tarfile.open(folder / "kept.tar") as tar:
             _join(folder, tar)
     return Machine(_Kept(folder), "", "", mark)
+
+
+def kept_refs(folder: Path) -> Mapping[str, str]:
+    """Object ids by name, as `save` would make refs of them; none where git had nothing to say."""
+    with _readable(), tarfile.open(folder / "kept.tar") as tar:
+        return read_report(Completed(0, b"", _read(tar, "./report"))).refs
 
 
 @contextmanager

@@ -330,11 +330,14 @@ def test_what_was_made_by_hand_comes_back_by_hand_and_for_a_team(often: Cloud) -
 
 def test_a_host_that_can_not_keep_its_work_says_so(often: Cloud) -> None:
     """In every list, until it can again; and it does not end by itself meanwhile."""
-    file = often.cloud_team({"a": demo("one")}, idle_timeout=1)
-    often.must("up", "-f", file)
+    often.must("up", "-f", often.cloud_team({"a": demo("one")}), "--wait")
     often.shell("box", "rm -f /var/lib/mng/saves")  # as if the Volume were gone
+    often.must("up", "-f", often.cloud_team({"a": demo("one")}, idle_timeout=1))
 
     eventually(lambda: "there is no place to keep it" in often.mng("list").err, timeout=WAIT)
+    look = "cat /var/lib/mng/keep.idle; rm -f /var/lib/mng/keep.idle"
+    eventually(lambda: often.shell("box", look) == "idle\n", timeout=WAIT)
+    eventually(lambda: often.shell("box", look) == "idle\n", timeout=WAIT)
     assert len(often.sandboxes()) == 1
     often.shell("box", "ln -s /mng/saves /var/lib/mng/saves")
     eventually(lambda: not often.sandboxes(), timeout=WAIT)
