@@ -4,7 +4,6 @@ their end."""
 from __future__ import annotations
 
 import shlex
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from mng.engine.context import Context
 from mng.errors import HostError, MngError, SaveFailed
 from mng.model.transport import Machine
 from mng.model.world import LiveHost
+from mng.work.draft import Draft
 from mng.work.kept import kept_machine, kept_refs, scripts
 from mng.work.save import save
 from mng.work.saved import STAMP, find_saved
@@ -73,11 +73,12 @@ def fetch(host: LiveHost, context: Context, say: Callable[[str], None]) -> str |
     name = host.kept.name
     at = datetime.strptime(name.partition("/")[2], STAMP).replace(tzinfo=UTC)
     agents = [agent.name.name for agent in live_agents(host, parse(host.kept.view))]
-    with tempfile.TemporaryDirectory(prefix="mng-") as folder:
+    # Where what a killed mng leaves is removed by the next.
+    with Draft(context.archive / host.name.name, name.partition("/")[2], "") as draft:
         say(f"fetching {name}")
         try:
-            context.fleet.keeper(host.name.provider).fetch(host, Path(folder))
-            machine, refs = kept_machine(Path(folder), host.mark), kept_refs(Path(folder))
+            context.fleet.keeper(host.name.provider).fetch(host, draft.path)
+            machine, refs = kept_machine(draft.path, host.mark), kept_refs(draft.path)
         except MngError as error:
             words = f"what host {host.name} kept can't be fetched: {error}"
             raise SaveFailed(words, hint=error.hint) from error
