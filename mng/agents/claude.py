@@ -77,6 +77,7 @@ class Claude(Program):
         (r"Enter to (confirm|select)", "a dialog is open"),
     )
     doings = MappingProxyType({"StopFailure": "failed"})
+    rests = ("home/sessions/{pid}.json", '"status": *"idle"')
 
     def launch(self, spec: AgentSpec, *, resume: bool) -> Launch:
         settings = {

@@ -22,6 +22,7 @@ class Demo(AgentKind):
     queues = True
     enter_delay = 0.02
     proof = 3
+    rests = ("status.json", '"state": "idle"')
 
     def launch(self, spec: AgentSpec, *, resume: bool) -> Launch:
         program = Path(__file__).with_name("demo_tui").glob("*.py")

@@ -88,6 +88,8 @@ class AgentKind:
     its own evidence of a message appears, 0 if it has none. settles: seconds without output that
     count as quiet. composer: how it is looked at before a key is sent, None if it can't be.
     inbox: texts are put into its directory's `inbox` as files, and no key is sent.
+    rests: a file below its directory and the regular expression of a line there, by which it says
+    that it waits for input; `{pid}` stands for its process. None if it says nothing of itself.
     credentials: variables that it gets from the environment of whoever starts it, where they are
     set. program: its executable, "" if it needs none. install: shell text that installs it.
     """
@@ -100,6 +102,7 @@ class AgentKind:
     settles = 0.0
     composer: Composer | None = None
     inbox = False
+    rests: tuple[str, str] | None = None
     credentials: tuple[str, ...] = ()
     program = ""
     install = ""

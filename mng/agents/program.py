@@ -54,6 +54,12 @@ class Program(AgentKind):
     def install(self) -> str:  # type: ignore[override]
         return f"npm install -g {self.package}"
 
+    @property
+    def rests(self) -> tuple[str, str] | None:  # type: ignore[override]
+        """The events after which it does nothing, as hook.sh leaves them."""
+        names = "|".join(name for name, doing in self.doings.items() if doing == "idle")
+        return ("event", f"^[0-9]+ ({names})$")
+
     def hooks(self, events: Mapping[str, str]) -> dict[str, Any]:
         """The hooks as three of the programs have them. events: name -> `took`, or ""."""
         return {

@@ -86,6 +86,12 @@ class Start:
     replaces: str | None = None
     carried: tuple[Sent, ...] = ()
     secrets: Mapping[str, str] | None = None
+    rests: tuple[str, str] | None = None
+
+    @property
+    def told(self) -> dict[str, bytes]:
+        """How a host tells without a client whether the agent is at work."""
+        return {"rests": "".join(f"{line}\n" for line in self.rests).encode()} if self.rests else {}
 
 
 def start(machine: Machine, want: Start, created: int) -> tuple[str, str]:
@@ -94,12 +100,13 @@ def start(machine: Machine, want: Start, created: int) -> tuple[str, str]:
     record = agent_record(want.name, want.incarnation, want.owner, want.spec, created)
     files = {
         **want.launch.files,
+        **want.told,
         **{name: (_SCRIPTS / name).read_bytes() for name in _ON_HOST},
         f"{want.incarnation}.sh": _launcher(machine, want).encode(),
         f"{want.incarnation}.json": record.encode(),
     }
     lines = f"{_exports(want.secrets or {})}\n{ledger_text(want.carried)}\n"
-    stdin = lines.encode() + _tar(files)
+    stdin = lines.encode() + tar_of(files)
     said = call(
         machine, "start", name, want.incarnation, want.replaces or "-", machine.work_dir,
         want.owner.team, __version__, stdin=stdin,
@@ -167,7 +174,8 @@ def exports(env: Mapping[str, str]) -> str:
     return _exports(env)
 
 
-def _tar(files: Mapping[str, bytes]) -> bytes:
+def tar_of(files: Mapping[str, bytes]) -> bytes:
+    """Files as an archive; those below `bin` can be run."""
     import tarfile  # 0.01 s that only a start pays
 
     out = io.BytesIO()

@@ -161,6 +161,7 @@ def live_host(found: LiveHost, view: View) -> LiveHost:
         else "setup" if record.spec.setup and "setup.done" not in view.facts
         else ""
     )  # fmt: skip
+    failed = view.facts.get("keep.failed", "").removeprefix("mng: ")
     return dataclasses.replace(
         found,
         spec=record.spec,
@@ -170,7 +171,7 @@ def live_host(found: LiveHost, view: View) -> LiveHost:
         unfinished=unfinished,
         leftovers=tuple(view.buffers),
         state=HostState.CREATING if unfinished else HostState.RUNNING,
-        reason=unfinished,
+        reason=unfinished or (f"can't keep its work: {failed}" if failed else ""),
     )
 
 

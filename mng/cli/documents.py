@@ -43,7 +43,7 @@ def yaml_text(document: dict[str, Any]) -> str:
 def list_document(
     fleet: Fleet, world: World, agents: list[LiveAgent], hosts: list[LiveHost]
 ) -> dict[str, Any]:
-    known = [host.name for host in hosts if not world.unknown(host.name)]
+    known = [host.name for host in hosts if not (host.ended or world.unknown(host.name))]
     work_dirs = dict(at_once(lambda name: (name, _work_dir(fleet, name)), known))
     return {
         "schema": "mng.list/1",

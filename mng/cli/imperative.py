@@ -219,13 +219,15 @@ def _stop_or_start(names: list[str], manner: Manner, *, stop: bool) -> None:
     fleet, world = the_world(names)
     hosts, agents = pick_any(world, names)
     agents |= {name for name in world.agents if name.host in hosts}
-    if not agents:
+    keep = [world.hosts[name] for name in hosts]
+    if not agents and not any(host.ended or host.expires for host in keep):
         raise AgentError(f"no agent on {', '.join(map(str, hosts))}", hint="mng list")
-    scope = Scope(None, frozenset(), frozenset(agents))
+    scope = Scope(None, frozenset(hosts), frozenset(agents))
     dead = {name.name for name in agents if not world.agents[name].alive}
     consent = Consent() if stop else Consent(recreate=frozenset(dead))
-    want = intent.stopped(agents, stop=stop)
-    run = make_run(want, scope, [name.host for name in agents], seen=(fleet, world))
+    want = intent.stopped(agents, stop=stop, hosts=hosts)
+    homes = {*hosts, *(name.host for name in agents)}
+    run = make_run(want, scope, homes, seen=(fleet, world))
     raise typer.Exit(drive(run, consent, manner))
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from typing import Annotated
 
 import typer
@@ -53,6 +54,9 @@ def list_(
 
         document = list_document(fleet, world, agents, hosts)
         print_document(document, output, [str(agent.name) for agent in agents])
+    for host in hosts:
+        if host.state is HostState.RUNNING and host.reason:
+            print(f"mng: host {host.name} {host.reason}", file=sys.stderr)
     for name, why in world.silent.items():
         print(f"mng: provider {name} can't be asked: {why}", file=sys.stderr)
     # Who asked for nothing of Modal's is not to blame that it does not answer.
@@ -77,6 +81,13 @@ def _print_table(
         head += ["WHY"]
     else:
         rows = [row[:-1] for row in rows]
+    ends = {host.name: ago(int(time.time()), host.expires) for host in hosts if host.expires}
+    if ends:  # no host of one's own machine has a deadline
+        of = [agent.name.host for agent in agents]
+        of += [host.name for host in hosts if host.name not in lived_on]
+        head.insert(5, "ENDS-IN")
+        for row, name in zip(rows, of, strict=True):
+            row.insert(5, ends.get(name, ""))
     lines = columns([head, *rows])
     print(lines[0])
     for agent, line in zip(agents, lines[1:], strict=False):
@@ -118,7 +129,7 @@ def _work(fleet: Fleet, world: World, hosts: list[LiveHost]) -> dict[HostName, t
     from mng.work.save import summary
 
     def ask(host: LiveHost) -> tuple[HostName, tuple[str, str]]:
-        if host.name in world.unreachable:
+        if host.name in world.unreachable or host.ended:
             return host.name, ("?", "?")
         try:
             state = summary(fleet.machine(host.name))

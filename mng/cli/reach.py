@@ -57,6 +57,8 @@ def exec_(
     host = next(iter(hosts)) if hosts else next(iter(agents)).host
     if why := world.unknown(host):
         raise CannotRun(f"host {host} is unknown: {why}", hint="mng list")
+    if world.hosts[host].ended:
+        raise CannotRun(f"host {host}: {world.hosts[host].reason}", hint=f"mng start {host}")
     argv = _argv(words)
     status = _run(fleet.machine(host), world, host, agents, argv, seconds(timeout, "--timeout"))
     raise typer.Exit(status)

@@ -10,14 +10,17 @@ from typing import Annotated
 
 import typer
 
-from mng.cli.common import make_run
+from mng.cli.common import load_files, make_run
 from mng.cli.drive import drive
 from mng.cli.live import seconds
 from mng.cli.manner import Manner, changing
 from mng.cli.options import TABLES, Output, OutputAs
 from mng.cli.table import ago, columns
+from mng.engine.fleet import Fleet
+from mng.engine.observe import observe
 from mng.errors import HostError, UsageError
 from mng.hosts.local import mng_home
+from mng.hosts.provider import provider_names
 from mng.model.action import Consent, Scope
 from mng.model.name import HostName, parse_address
 from mng.model.spec import Desired, HostSpec, Owner, WantedHost
@@ -29,6 +32,10 @@ from mng.work.source import repository_of
 
 Source = Annotated[
     Path, typer.Option("--source", metavar="DIR", help="The repository that has it.")
+]
+Claims = Annotated[
+    list[Path] | None,
+    typer.Option("-f", "--file", help="A file whose team claims its hosts; repeated."),
 ]
 
 
@@ -138,15 +145,46 @@ def _as_branch(repository: Path | None, found: SavedWork, name: str) -> None:
         print(f"  also saved:  {found.place}/{ref}")
 
 
+def _show_unclaimed(owners: list[Owner]) -> None:
+    """Hosts at providers that cost money, of none of these teams; without any, of files that are
+    not there any more, or of none."""
+    away = [name for name in provider_names() if name != "local"]
+    if not away:
+        return
+    world = observe(Fleet(), away)
+    for name, why in world.silent.items():
+        print(f"mng: provider {name} can't be asked: {why}", file=sys.stderr)
+    hosts = [
+        host
+        for host in world.hosts.values()
+        if not (
+            any(owner.owns(host.owner) for owner in owners)
+            if owners
+            else host.owner.file and Path(host.owner.file).exists()
+        )
+    ]
+    if hosts:
+        cells = [
+            [str(host.name), str(host.state), host.owner.team, ago(host.created), host.owner.file]
+            for host in sorted(hosts, key=lambda host: host.created)
+        ]
+        print("\n".join(columns([["UNCLAIMED", "STATE", "TEAM", "AGE", "FILE"], *cells])))
+        names = " ".join(row[0] for row in cells)
+        print(f"mng: no team claims these\n  try: mng destroy {names}", file=sys.stderr)
+
+
 def gc(
     older_than: Annotated[
         str, typer.Option("--older-than", metavar="AGE", help="Such as 90d.")
     ] = "30d",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
-    source: Source = Path(),
-) -> None:
-    """Remove saved work of a given age, after asking."""
+    source: Source = Path(), file: Claims = None,
+) -> None:  # fmt: skip
+    """Show unclaimed hosts; remove old saved work, after asking."""
     age = seconds(older_than, "--older-than") or 0.0
+    _show_unclaimed(
+        [load_files([one], None, None, ending=True).desired.owner for one in file or ()]
+    )
     repository = _repository(source)
     old = [
         one

@@ -17,6 +17,7 @@ from mng.model.action import (
     StartAgent,
     Step,
     StopAgent,
+    StopHost,
     SweepHost,
     UpdateAgent,
     UpdateHost,
@@ -49,8 +50,10 @@ def done_words(step: Step) -> str:
     action = step.action
     subject = str(subject_of(action))
     match action:
-        case CreateHost():
-            return f"host {subject} created"
+        case CreateHost(back=back):
+            return f"host {subject} {'brought back' if back else 'created'}"
+        case StopHost():
+            return f"host {subject} stopped"
         case DestroyHost():
             return f"host {subject} destroyed"
         case UpdateHost() | UpdateAgent():

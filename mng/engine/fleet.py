@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from typing import cast
 
-from mng.hosts.provider import Provider, find_provider
+from mng.errors import HostGone
+from mng.hosts.provider import Keeper, Provider, find_provider
 from mng.model.name import HostName
 from mng.model.transport import Machine
 from mng.model.world import LiveHost
@@ -27,10 +29,22 @@ class Fleet:
             self._hosts[host.name], self._machines[host.name] = host, machine
         return machine
 
+    def keeper(self, name: str) -> Keeper:
+        return cast(Keeper, find_provider(name))
+
+    def keep(self, host: LiveHost) -> None:
+        """Know of a host that has ended."""
+        with self._lock:
+            self._hosts[host.name] = host
+            self._machines.pop(host.name, None)
+
     def host(self, name: HostName) -> LiveHost:
         with self._lock:
             return self._hosts[name]
 
     def machine(self, name: HostName) -> Machine:
         with self._lock:
+            host = self._hosts[name]
+            if host.ended:
+                raise HostGone(f"host {name}: {host.reason}", hint=f"mng start {name}")
             return self._machines[name]

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from mng.agents.kind import find_kind
-from mng.agents.sight import foreign_agents, glance, live_agents, live_host, look
+from mng.agents.sight import foreign_agents, glance, live_agents, live_host, look, parse
 from mng.engine.fleet import Fleet
 from mng.engine.threads import at_once
 from mng.errors import HostGone, MngError
@@ -27,6 +27,7 @@ class _Seen:
     silent: dict[str, str] = field(default_factory=dict)
     foreign_hosts: list[HostName] = field(default_factory=list)
     foreign_agents: list[AgentName] = field(default_factory=list)
+    lost: dict[HostName, str] = field(default_factory=dict)
 
 
 def observe(fleet: Fleet, providers: Iterable[str], hosts: Collection[HostName] = ()) -> World:
@@ -35,21 +36,22 @@ def observe(fleet: Fleet, providers: Iterable[str], hosts: Collection[HostName] 
     hosts: those that the command is about.
     """
 
+    found: list[LiveHost] = []
+
     def ask(name: str) -> _Seen:
         seen = _Seen()
         try:
             wanted = [host.name for host in hosts if host.provider == name]
-            for found in fleet.provider(name).find(wanted):
-                if isinstance(found, Foreign):
-                    seen.foreign_hosts.append(found.name)
+            for one in fleet.provider(name).find(wanted):
+                if isinstance(one, Foreign):
+                    seen.foreign_hosts.append(one.name)
                 else:
-                    seen.hosts.append(found)
+                    found.append(one)
         except MngError as error:
             seen.silent[name] = str(error)
         return seen
 
     asked = at_once(ask, sorted(set(providers)))
-    found = [host for seen in asked for host in seen.hosts]
     return _merge([*asked, *at_once(lambda host: _see(fleet, host), found)])
 
 
@@ -58,6 +60,8 @@ def _see(fleet: Fleet, found: LiveHost) -> _Seen:
     if found.state is HostState.UNKNOWN:
         seen.hosts, seen.unreachable = [found], {found.name: found.reason}
         return seen
+    if found.ended:
+        return _see_ended(fleet, found)
     machine = fleet.add(found)
     try:
         view = look(machine)
@@ -75,6 +79,24 @@ def _see(fleet: Fleet, found: LiveHost) -> _Seen:
     fleet.add(host)
     seen.hosts, seen.agents = [host], agents
     return seen
+
+
+def _see_ended(fleet: Fleet, found: LiveHost) -> _Seen:
+    """A host that is no more, and its agents, as they were when it last kept its work."""
+    if found.kept is None:
+        return _Seen(lost={found.name: found.reason})
+    view = parse(found.kept.view)
+    host = dataclasses.replace(
+        live_host(found, view), state=found.state, reason=found.reason, unfinished="", expires=None
+    )
+    fleet.keep(host)
+    agents = [
+        dataclasses.replace(agent, state=AgentState.STOPPED, reason="when its host ended")
+        if agent.reason == "its session vanished"
+        else agent
+        for agent in live_agents(host, view)
+    ]
+    return _Seen([host], agents)
 
 
 def _looks(agent: LiveAgent) -> bool:
@@ -106,6 +128,7 @@ def _merge(parts: Collection[_Seen]) -> World:
         silent={name: why for part in parts for name, why in part.silent.items()},
         foreign_hosts=frozenset(name for part in parts for name in part.foreign_hosts),
         foreign_agents=frozenset(name for part in parts for name in part.foreign_agents),
+        lost={name: why for part in parts for name, why in part.lost.items()},
     )
 
 
@@ -123,5 +146,6 @@ def with_unsaved(fleet: Fleet, world: World, hosts: Collection[HostName]) -> Wor
         parts += [count(state.ahead, "new commit")] if state.ahead else []
         return name, " and ".join(parts) + (", saved first" if parts else "")
 
-    known = [name for name in hosts if name in world.hosts and name not in world.unreachable]
+    reached = {name for name, host in world.hosts.items() if not host.ended}
+    known = [name for name in hosts if name in reached - set(world.unreachable)]
     return dataclasses.replace(world, unsaved=dict(at_once(ask, known)))

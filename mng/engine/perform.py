@@ -7,12 +7,14 @@ import secrets
 import shlex
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import assert_never
 
 from mng.agents import remote
 from mng.agents.kind import find_kind
 from mng.agents.sight import live_agents, look
 from mng.engine.context import Context
+from mng.engine.kept import arm, bring_back, fetch, keep_now
 from mng.engine.talk import await_agent, send
 from mng.errors import AgentError, HostError, MngError, SaveFailed, SetupFailed, UsageError
 from mng.model.action import (
@@ -26,6 +28,7 @@ from mng.model.action import (
     SendMessage,
     StartAgent,
     StopAgent,
+    StopHost,
     SweepHost,
     UpdateAgent,
     UpdateHost,
@@ -34,6 +37,7 @@ from mng.model.event import Outcome, Result
 from mng.model.name import AgentName, HostName
 from mng.model.record import host_record
 from mng.model.spec import AgentSpec, HostSpec, Owner
+from mng.model.transport import Machine
 from mng.model.world import HostState, LiveHost
 from mng.reconcile.builder import count
 from mng.work.inward import bring_in
@@ -61,6 +65,8 @@ def perform(action: Action, context: Context, say: Say) -> Outcome:
             case SweepHost(name, _, leftovers):
                 remote.call(context.machine(name), "sweep", *leftovers)
                 return Outcome()
+            case StopHost():
+                return _stop_host(action, context, say)
             case DestroyHost(name, mark):
                 return _unless_gone(
                     name, mark, context, lambda: _destroy_host(action, context, say)
@@ -93,17 +99,24 @@ def perform(action: Action, context: Context, say: Say) -> Outcome:
 
 def _create_host(action: CreateHost, context: Context, say: Say) -> Outcome:
     """Every part is idempotent and raced safely, so that an interrupted one is finished later."""
-    host = context.fleet.provider(action.name.provider).create(
-        action.name, action.spec, action.owner, say
-    )
+    spec = action.spec
+    if action.back:
+        ended = context.fleet.host(action.name)
+        spec = dataclasses.replace(spec, restored=bring_back(ended, context, say))
+        keeper = context.fleet.keeper(action.name.provider)
+        host = keeper.create(action.name, spec, action.owner, say, ended)
+    else:
+        provider = context.fleet.provider(action.name.provider)
+        host = provider.create(action.name, spec, action.owner, say)
     if not action.owner.owns(host.owner):
         whose = f"{host.owner.team} ({host.owner.file})"
         raise HostError(f"host {host.name} belongs to team {whose}", hint="choose another name")
     machine = context.fleet.add(host)
-    if host.spec != action.spec:
-        host = _record(host, action.spec, action.owner, context)
+    if host.spec != spec:
+        host = _record(host, spec, action.owner, context)
     remote.call(machine, "reopen")
-    spec = action.spec
+    if host.expires:
+        arm(host, machine)
     bring_in(machine, spec.source, restored=spec.restored, archive=context.archive, say=say)
     if action.spec.setup:
         env = {key: value for key, value in action.spec.env.items() if isinstance(value, str)}
@@ -127,8 +140,33 @@ def _record(host: LiveHost, spec: HostSpec, owner: Owner, context: Context) -> L
 
 
 def _update_host(action: UpdateHost, context: Context) -> Outcome:
-    _record(context.fleet.host(action.name), action.spec, action.owner, context)
+    host = _record(context.fleet.host(action.name), action.spec, action.owner, context)
+    if host.expires:
+        arm(host, context.machine(host.name))
     return Outcome()
+
+
+def _stop_host(action: StopHost, context: Context, say: Say) -> Outcome:
+    """Close, keep, seal, end. If its work can't be kept, the host stays, opened again."""
+    name, machine = action.name, context.machine(action.name)
+    token = _close(name, machine)
+    try:
+        keep_now(context.fleet.host(name), machine)
+        _seal(name, context, token)
+        context.fleet.keeper(name.provider).stop(name, action.mark, say)
+    except MngError:
+        with suppress(MngError):
+            remote.call(machine, "reopen")
+        raise
+    return Outcome()
+
+
+def _close(name: HostName, machine: Machine) -> str:
+    """No agent is started there any more. The token by which it is known if that is undone."""
+    said, _, token = remote.call(machine, "close").partition(" ")
+    if said != "closed":
+        raise HostError(f"host {name} is in use again by {token}", hint="run it again")
+    return token
 
 
 def _unless_gone(
@@ -152,10 +190,11 @@ def _destroy_agent(action: DestroyAgent, context: Context) -> Outcome:
 
 def _destroy_host(action: DestroyHost, context: Context, say: Say) -> Outcome:
     """Close, save, verify, seal, end. If the work can't be saved, the host stays, opened again."""
-    name, machine = action.name, context.machine(action.name)
-    said, _, token = remote.call(machine, "close").partition(" ")
-    if said != "closed":
-        raise HostError(f"host {name} is in use again by {token}", hint="run it again")
+    name = action.name
+    if context.fleet.host(name).ended:
+        return _forget_host(action, context, say)
+    machine = context.machine(name)
+    token = _close(name, machine)
     words = "its work was discarded"
     try:
         words = _save_and_seal(action, context, say, token)
@@ -164,7 +203,7 @@ def _destroy_host(action: DestroyHost, context: Context, say: Say) -> Outcome:
             remote.call(machine, "reopen")
             hint = error.hint or f"or give the work up: --discard-work {name.name}"
             raise SaveFailed(f"{error}; host {name} stays", hint=hint) from error
-        _seal(action, context, token)
+        _seal(name, context, token)
     context.fleet.provider(name.provider).destroy(name, action.mark)
     # What lies beside the host is the user's: it may hold what git ignores.
     beside = machine.local and not machine.work_dir.startswith(f"{machine.home}/")
@@ -180,7 +219,7 @@ def _save_and_seal(action: DestroyHost, context: Context, say: Say, token: str) 
             machine, name, action.spec.source, context.archive,
             keep=action.spec.keep, agents=action.agents, now=now, say=say,
         )  # fmt: skip
-        _seal(action, context, token)
+        _seal(name, context, token)
         # The agents have ended, but what a user or an agent left running may go on writing.
         if not changed_since(machine, name, saved, keep=action.spec.keep, now=now):
             return _saved_words(saved)
@@ -190,10 +229,24 @@ def _save_and_seal(action: DestroyHost, context: Context, say: Say, token: str) 
     )
 
 
-def _seal(action: DestroyHost, context: Context, token: str) -> None:
+def _forget_host(action: DestroyHost, context: Context, say: Say) -> Outcome:
+    """Bring home what an ended host has kept; only then it is forgotten."""
+    name = action.name
+    try:
+        place = fetch(context.fleet.host(name), context, say)
+        words = f"saved to {place}" if place else "nothing to save"
+    except SaveFailed as error:
+        if not action.discard_work:
+            raise SaveFailed(f"{error}; what it kept stays", hint=error.hint) from error
+        words = "its work was discarded"
+    context.fleet.provider(name.provider).destroy(name, action.mark)
+    return Outcome(Result.DONE, words)
+
+
+def _seal(name: HostName, context: Context, token: str) -> None:
     """Another mng may have opened the host meanwhile, and its agents have worked since the save."""
-    if remote.call(context.machine(action.name), "seal", token) != "sealed":
-        raise HostError(f"host {action.name} was opened again by another mng", hint="run it again")
+    if remote.call(context.machine(name), "seal", token) != "sealed":
+        raise HostError(f"host {name} was opened again by another mng", hint="run it again")
 
 
 def _saved_words(saved: Saved) -> str:
@@ -217,6 +270,7 @@ def _start(action: StartAgent, context: Context) -> Outcome:
         launch=kind.launch(action.spec, resume=action.resume),
         replaces=action.replaces,
         carried=action.carried,
+        rests=kind.rests,
         secrets={
             **{key: value for key, value in usual.items() if key not in action.spec.env},
             **remote.resolve(action.spec.env, context.environ),

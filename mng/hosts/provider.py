@@ -65,6 +65,30 @@ class Provider(Protocol):
         ...
 
 
+class Keeper(Provider, Protocol):
+    """A provider whose machines end by themselves, and keep what brings them back."""
+
+    def create(
+        self, name: HostName, spec: HostSpec, owner: Owner, say: Say, back: LiveHost | None = None
+    ) -> LiveHost:
+        """Make a host. back: an ended one, whose agents and what they installed come along."""
+        ...
+
+    def fetch(self, host: LiveHost, folder: Path) -> None:
+        """What an ended host has kept, as files. Raises HostError if it is not whole.
+
+        folder: where `kept.tar` goes, and the `base` that it is built on, if it is built on one.
+        """
+        ...
+
+    def stop(self, name: HostName, mark: str, say: Say) -> None:
+        """End a host that was sealed, and keep all that it has kept, and what was installed there.
+
+        Raises HostError if it was opened since it was sealed.
+        """
+        ...
+
+
 @cache
 def find_provider(name: str) -> Provider:
     """The provider of that name. Raises UsageError if none is installed."""

@@ -11,16 +11,20 @@ from typing import Literal, TypeAlias
 
 from mng.model.name import AgentName, HostName
 from mng.model.spec import AgentSpec, Condition, HostSpec, MessageSpec, Owner
-from mng.model.world import Sent
+from mng.model.world import Kept, Sent
 
 
 @dataclass(frozen=True, slots=True)
 class CreateHost:
-    """Make a host with its work tree and its setup, or finish one that was begun."""
+    """Make a host with its work tree and its setup, or finish one that was begun.
+
+    back: what an ended host of that name has kept, and the new one begins with.
+    """
 
     name: HostName
     spec: HostSpec
     owner: Owner
+    back: Kept | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,15 @@ class SweepHost:
     name: HostName
     mark: str
     leftovers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StopHost:
+    """End a host that nobody works on, with all that brings it back kept at its provider."""
+
+    name: HostName
+    mark: str
+    spec: HostSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +149,7 @@ class RecordMessages:
 
 
 Action: TypeAlias = (
-    CreateHost | UpdateHost | SweepHost | DestroyHost
+    CreateHost | UpdateHost | SweepHost | StopHost | DestroyHost
     | StartAgent | AwaitAgent | UpdateAgent | RenameAgent | StopAgent | DestroyAgent
     | SendMessage | RecordMessages
 )  # fmt: skip

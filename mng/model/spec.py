@@ -215,13 +215,17 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class WantedHost:
-    """A host in a want. An `external` one belongs to another team and is only lived on."""
+    """A host in a want. An `external` one belongs to another team and is only lived on.
+
+    stopped: no machine shall be there, and all that brings it back shall be kept.
+    """
 
     spec: HostSpec
     owner: Owner = Owner()
     at: str = ""
     external: bool = False
     was: str | None = None
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

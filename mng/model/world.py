@@ -51,11 +51,23 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """The newest of what a host kept of itself before it ended. name: HOST/TIME.
+
+    place: where its provider has it. view: what the host then said of itself and of its agents.
+    """
+
+    name: str
+    place: str
+    view: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class LiveHost:
-    """A host that exists. Times are seconds since the epoch.
+    """A host that exists, or that has ended and kept its work. Times are seconds since the epoch.
 
     mark: its random id. unfinished: what of its making is still to do, in words, or "".
-    leftovers: tmux buffers of deliverers that died.
+    leftovers: tmux buffers of deliverers that died. kept: only of one that has ended.
     """
 
     name: HostName
@@ -68,6 +80,12 @@ class LiveHost:
     expires: int | None = None
     unfinished: str = ""
     leftovers: tuple[str, ...] = ()
+    kept: Kept | None = None
+
+    @property
+    def ended(self) -> bool:
+        """No machine is there any more."""
+        return self.state in (HostState.GONE, HostState.STOPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +125,7 @@ class World:
     silent: providers that could not be asked, with the reason: any host of theirs may exist.
     foreign_hosts, foreign_agents: right name, but not mng's marks.
     unsaved: what a host holds that its source doesn't, in words; only where it was asked for.
+    lost: hosts that were ended by others than mng and kept nothing, with the reason.
     """
 
     hosts: Mapping[HostName, LiveHost] = field(default_factory=dict)
@@ -116,6 +135,7 @@ class World:
     foreign_hosts: frozenset[HostName] = frozenset()
     foreign_agents: frozenset[AgentName] = frozenset()
     unsaved: Mapping[HostName, str] = field(default_factory=dict)
+    lost: Mapping[HostName, str] = field(default_factory=dict)
 
     def unknown(self, host: HostName) -> str:
         """Why nothing is known of a host, or "". Unknown is not gone."""

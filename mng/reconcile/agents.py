@@ -160,7 +160,8 @@ def _await(builder: Builder, name: AgentName, condition: Condition) -> int:
 
 def _before(builder: Builder, name: AgentName) -> int | None:
     """The step that must come before any other of this agent."""
-    return builder.started.get(name) or builder.renamed.get(name)
+    back = builder.back.get(name.host)
+    return builder.started.get(name) or builder.renamed.get(name) or back
 
 
 def _rename(builder: Builder, name: AgentName, wanted: WantedAgent, old: LiveAgent) -> None:
@@ -168,7 +169,8 @@ def _rename(builder: Builder, name: AgentName, wanted: WantedAgent, old: LiveAge
         builder.refuse(name, f"{old.name} is not this team's, so it can't be renamed")
         return
     rename = RenameAgent(old.name, name.name, old.incarnation)
-    builder.renamed[name] = builder.add(rename, f"renamed from {old.name.name}", at=wanted.at)
+    because, after = f"renamed from {old.name.name}", [builder.back.get(name.host)]
+    builder.renamed[name] = builder.add(rename, because, after, wanted.at)
     builder.former[name] = old.name
     _converge(builder, dataclasses.replace(old, name=name), wanted)
 

@@ -26,6 +26,7 @@ from mng.model.action import (
     StartAgent,
     Step,
     StopAgent,
+    StopHost,
     Subject,
     SweepHost,
     Unsure,
@@ -55,6 +56,7 @@ class Builder:
     renamed: dict[AgentName, int] = field(default_factory=dict)  # new name -> step that renames
     former: dict[AgentName, AgentName] = field(default_factory=dict)  # new name -> live name
     replaced: set[HostName] = field(default_factory=set)
+    back: dict[HostName, int] = field(default_factory=dict)  # ended host -> step that restores it
 
     def add(
         self, action: Action, because: str, after: Iterable[int | None] = (), at: str = ""
@@ -133,7 +135,7 @@ def thing_of(step: Step) -> str:
 def subject_of(action: Action) -> Subject:
     """What an action is about."""
     match action:
-        case CreateHost() | UpdateHost() | SweepHost() | DestroyHost():
+        case CreateHost() | UpdateHost() | SweepHost() | StopHost() | DestroyHost():
             return action.name
         case StartAgent() | AwaitAgent() | UpdateAgent() | RenameAgent():
             return action.name

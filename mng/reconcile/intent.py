@@ -26,7 +26,10 @@ Intent: TypeAlias = Callable[[World], Desired]
 def as_desired(world: World) -> Desired:
     """What is live, as a want whose plan is empty."""
     return Desired(
-        {name: WantedHost(host.spec, host.owner) for name, host in world.hosts.items()},
+        {
+            name: WantedHost(host.spec, host.owner, stopped=host.ended)
+            for name, host in world.hosts.items()
+        },
         {name: as_wanted(agent) for name, agent in world.agents.items()},
     )
 
@@ -65,13 +68,18 @@ def without(
     return intent
 
 
-def stopped(agents: Collection[AgentName], *, stop: bool) -> Intent:
-    """All that is live, these agents stopped, or running."""
+def stopped(
+    agents: Collection[AgentName], *, stop: bool, hosts: Collection[HostName] = ()
+) -> Intent:
+    """All that is live, these agents and hosts stopped, or running."""
 
     def intent(world: World) -> Desired:
         live = as_desired(world)
         edited = {name: dataclasses.replace(live.agents[name], stopped=stop) for name in agents}
-        return dataclasses.replace(live, agents={**live.agents, **edited})
+        homes = {name: dataclasses.replace(live.hosts[name], stopped=stop) for name in hosts}
+        return dataclasses.replace(
+            live, agents={**live.agents, **edited}, hosts={**live.hosts, **homes}
+        )
 
     return intent
 
@@ -119,11 +127,13 @@ def create(
         elif new_host and name.host in world.hosts and not _half_made(world, name.host, host):
             raise HostError(f"host {name.host} exists", hint=f"mng create {name} (no --new-host)")
         hosts = dict(live.hosts)
-        if name.host not in hosts and not world.unknown(name.host):
+        if name.host in hosts:
+            hosts[name.host] = dataclasses.replace(hosts[name.host], stopped=False)
+        elif not world.unknown(name.host):
             if host is None:
                 raise NotFound(f"no host {name.host}", hint=f"mng create {name} --new-host")
             hosts[name.host] = WantedHost(host, wanted.owner)
-        elif name.host not in hosts:
+        else:
             raise HostError(f"host {name.host} is unknown: {world.unknown(name.host)}")
         return Desired(hosts, {**live.agents, name: edited})
 

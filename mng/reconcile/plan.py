@@ -12,6 +12,8 @@ from mng.model.action import (
     Held,
     Plan,
     Scope,
+    StopAgent,
+    StopHost,
     SweepHost,
     UpdateHost,
 )  # fmt: skip
@@ -38,6 +40,8 @@ def build_plan(
         _plan_host(builder, host, desired.hosts[host])
     for agent in by_need(desired, wanted_agents):
         plan_agent(builder, agent, desired.agents[agent])
+    for host in sorted(wanted_hosts):
+        _plan_stop(builder, host, desired.hosts[host])
     _plan_ends(builder)
     return builder.plan()
 
@@ -68,12 +72,63 @@ def _plan_host(builder: Builder, name: HostName, wanted: WantedHost) -> None:
             builder.refuse(name, "external, and not there", "bring up the team that owns it")
         else:
             create = CreateHost(name, wanted.spec, wanted.owner)
-            builder.made[name] = builder.add(create, "not found", at=wanted.at)
+            because = builder.world.lost.get(name, "not found")
+            builder.made[name] = builder.add(create, because, at=wanted.at)
+    elif live.ended:
+        _plan_ended(builder, live, wanted)
     elif not wanted.external and _may_manage_host(builder, live, wanted):
         _converge_host(builder, live, wanted)
     if live and live.leftovers and not wanted.external and not _leaves(builder, name):
         sweep = SweepHost(name, live.mark, live.leftovers)
         builder.add(sweep, f"{count(len(live.leftovers), 'buffer')} of an interrupted mng")
+
+
+def _plan_ended(builder: Builder, live: LiveHost, wanted: WantedHost) -> None:
+    """Bring back a host that has ended, if anything is to run there; else leave it as it is."""
+    name, scope = live.name, builder.scope
+    called = scope.has_host(name) and not wanted.stopped
+    called = called or any(
+        agent.host == name and scope.has_agent(agent) and not one.stopped
+        for agent, one in builder.desired.agents.items()
+    )
+    if not called:
+        return
+    if wanted.external:
+        builder.closed[name] = f"the host is external, and {live.reason}"
+        builder.refuse(name, f"external, and {live.reason}", "bring up the team that owns it")
+    elif _may_manage_host(builder, live, wanted):
+        _bring_back(builder, live, wanted)
+
+
+def _bring_back(builder: Builder, live: LiveHost, wanted: WantedHost) -> None:
+    """As it was, where the user has to agree to what differs."""
+    drifts = drift(live.spec, wanted.spec)
+    spec, kept = wanted.spec, live.kept
+    if words := in_words(drifts, Change.REPLACE):
+        held = _why_not_replaced(builder, live, builder.world.agents_on(live.name), words)
+        if held is None:
+            _replace_host(builder, live, wanted, words)
+            return
+        builder.hold(held)
+        spec = live.spec
+    assert kept is not None
+    because = f"{live.reason}; restored from {kept.name}"
+    create = CreateHost(live.name, spec, wanted.owner, kept)
+    number = builder.add(create, because, at=wanted.at)
+    builder.made[live.name] = builder.back[live.name] = number
+
+
+def _plan_stop(builder: Builder, name: HostName, wanted: WantedHost) -> None:
+    """Only a machine that would be lost at its deadline has all that brings it back elsewhere."""
+    live = builder.world.hosts.get(name)
+    if not wanted.stopped or live is None or live.ended or live.expires is None:
+        return
+    ends = [
+        step.number
+        for step in builder.plan().steps
+        if isinstance(step.action, StopAgent) and step.action.name.host == name
+    ]
+    builder.add(StopHost(name, live.mark, live.spec), "asked for", ends)
 
 
 def _leaves(builder: Builder, name: HostName) -> bool:
@@ -95,7 +150,9 @@ def _may_manage_host(builder: Builder, live: LiveHost, wanted: WantedHost) -> bo
 
 
 def _converge_host(builder: Builder, live: LiveHost, wanted: WantedHost) -> None:
-    drifts = drift(live.spec, wanted.spec)
+    # How its tree came to be is the host's to say, and still counts where that is not finished.
+    spec = dataclasses.replace(wanted.spec, restored=live.spec.restored)
+    drifts = drift(live.spec, spec)
     hard = {one.field for one in drifts if one.change is Change.REPLACE}
     name, easy = live.name, bool(live.unfinished) and hard <= _EASY
     # Who asks for another host gets it, though the end of this one was interrupted.
@@ -105,10 +162,10 @@ def _converge_host(builder: Builder, live: LiveHost, wanted: WantedHost) -> None
     adopted = not wanted.owner.owns(live.owner)
     if adopted or (drifts and not easy):
         words = in_words(drifts, Change.IN_PLACE) or "adopted"
-        update = UpdateHost(name, live.mark, wanted.spec, wanted.owner)
+        update = UpdateHost(name, live.mark, spec, wanted.owner)
         builder.made[name] = builder.add(update, words, at=wanted.at)
     if easy:
-        finish = CreateHost(name, wanted.spec, wanted.owner)
+        finish = CreateHost(name, spec, wanted.owner)
         because = f"unfinished: {live.unfinished}"
         builder.made[name] = builder.add(finish, because, [builder.made.get(name)], wanted.at)
 
@@ -121,7 +178,8 @@ def _replace_host(builder: Builder, live: LiveHost, wanted: WantedHost, words: s
         if live.unfinished:
             builder.closed[live.name] = f"the host is unfinished: {live.unfinished}"
         return  # its agents go on as they are: the old host serves them until it is replaced
-    ended = [plan_end(builder, agent, "its host is replaced") for agent in agents]
+    because = "its host is replaced"
+    ended = [] if live.ended else [plan_end(builder, agent, because) for agent in agents]
     end = _end_host(builder, live)
     gone = builder.add(end, f"replaced: {words}", ended, wanted.at)
     create = CreateHost(live.name, wanted.spec, wanted.owner)
@@ -138,10 +196,16 @@ def _why_not_replaced(
     loses = _loses(builder, live, agents)
     if not builder.consents(builder.consent.replace_host, live.name.name):
         return Held("!", live.name, words, f"--replace-host {live.name.name}", loses)
-    safe = [agent.name.name for agent in agents if agent.spec.protect]
+    safe = [agent.name.name for agent in agents if _protected(builder, agent)]
     if safe and not builder.consent.force:
         return Held("!", live.name, f"{words}; protected: {', '.join(safe)}", "--force", loses)
     return None
+
+
+def _protected(builder: Builder, agent: LiveAgent) -> bool:
+    """As the want says: what it has just taken back would be no reason at the next `up`."""
+    wanted = builder.desired.agents.get(agent.name)
+    return (wanted or agent).spec.protect
 
 
 def _plan_ends(builder: Builder) -> None:
@@ -157,18 +221,24 @@ def _plan_ends(builder: Builder) -> None:
         number = _plan_removal(builder, agent, before)
         if number:
             ends.setdefault(agent.name.host, []).append(number)
-        elif agent.name.host in homes:
+        elif number is None and agent.name.host in homes:
             kept.add(agent.name.host)
     for host in doomed:
         _plan_host_removal(builder, host, (*before, *ends.get(host.name, [])), host.name in kept)
 
 
 def _plan_removal(builder: Builder, agent: LiveAgent, before: tuple[int, ...]) -> int | None:
-    because = _missing(builder)
+    """The step that ends an agent; 0 if it needs none, None if it stays."""
+    because, home = _missing(builder), builder.world.hosts.get(agent.name.host)
     if agent.spec.protect and not builder.consent.force:
         builder.hold(Held("-", agent.name, f"{because}; protected", "--force"))
     elif builder.world.unknown(agent.name.host):
         builder.doubt(agent.name, builder.world.unknown(agent.name.host))
+    elif home and home.ended and home.name not in builder.back:
+        if home in _surplus_hosts(builder):
+            return 0  # it goes with its host
+        way = f"mng start {home.name}   or   mng destroy {home.name}"
+        builder.refuse(agent.name, f"its host has ended: {home.reason}", way)
     elif builder.consent.prune or builder.consent.everything:
         return builder.add(DestroyAgent(agent.name, agent.incarnation), because, before)
     else:

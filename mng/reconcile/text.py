@@ -23,6 +23,7 @@ from mng.model.action import (
     StartAgent,
     Step,
     StopAgent,
+    StopHost,
     Subject,
     SweepHost,
     Unsure,
@@ -45,7 +46,7 @@ def sign(action: Action) -> str:
             return "+"
         case DestroyHost() | DestroyAgent():
             return "-"
-        case StopAgent():
+        case StopAgent() | StopHost():
             return "x"
         case UpdateHost() | UpdateAgent() | RenameAgent() | SweepHost() | RecordMessages():
             return "~"

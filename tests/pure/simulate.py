@@ -18,12 +18,13 @@ from mng.model.action import (
     StartAgent,
     Step,
     StopAgent,
+    StopHost,
     SweepHost,
     UpdateAgent,
     UpdateHost,
 )
 from mng.model.name import AgentName, HostName
-from mng.model.world import AgentState, HostState, LiveAgent, LiveHost, Sent, SentState, World
+from mng.model.world import AgentState, HostState, Kept, LiveAgent, LiveHost, Sent, SentState, World
 
 SAID = {SentState.SUBMITTED, SentState.ACCEPTED, SentState.RECORDED}
 
@@ -47,7 +48,7 @@ class _Scene:
 
     def perform(self, action: Action) -> None:
         match action:
-            case CreateHost() | UpdateHost() | SweepHost() | DestroyHost():
+            case CreateHost() | UpdateHost() | SweepHost() | StopHost() | DestroyHost():
                 self._on_host(action)
             case StartAgent():
                 self._start(action)
@@ -81,24 +82,44 @@ class _Scene:
             case _:
                 assert_never(action)
 
-    def _on_host(self, action: CreateHost | UpdateHost | SweepHost | DestroyHost) -> None:
+    def _on_host(
+        self, action: CreateHost | UpdateHost | SweepHost | StopHost | DestroyHost
+    ) -> None:
         name = action.name
         host = self.hosts.get(name)
         if isinstance(action, CreateHost):
             if host is None:
                 host = LiveHost(name, action.owner, action.spec, f"mark-of-new-{name.name}")
-            _check(host.owner.team == action.owner.team, f"{name} is another team's")
+            adopted = host.ended and host.owner.adhoc
+            _check(adopted or host.owner.team == action.owner.team, f"{name} is another team's")
+            _check(not host.ended or host.kept == action.back, f"what {name} kept is ignored")
             self.hosts[name] = dataclasses.replace(
-                host, spec=action.spec, unfinished="", state=HostState.RUNNING
+                host,
+                owner=action.owner,
+                spec=action.spec,
+                unfinished="",
+                state=HostState.RUNNING,
+                kept=None,
             )
             return
         _check(host is not None and host.mark == action.mark, f"{name} is another host")
         assert host is not None
+        _check(not host.ended or isinstance(action, DestroyHost), f"{name} has ended")
         match action:
             case UpdateHost(_, _, spec, owner):
                 self.hosts[name] = dataclasses.replace(host, spec=spec, owner=owner)
             case SweepHost():
                 self.hosts[name] = dataclasses.replace(host, leftovers=())
+            case StopHost():
+                alive = [agent for agent in self.agents.values() if agent.name.host == name]
+                _check(not any(agent.alive for agent in alive), f"{name} is lived on")
+                kept = Kept(f"{name.name}/1", "place")
+                self.hosts[name] = dataclasses.replace(
+                    host, state=HostState.STOPPED, reason="by mng stop", kept=kept
+                )
+            case DestroyHost() if host.ended:
+                del self.hosts[name]
+                self.agents = {k: v for k, v in self.agents.items() if k.host != name}
             case DestroyHost():
                 _check(all(agent.host != name for agent in self.agents), f"{name} is lived on")
                 del self.hosts[name]
@@ -108,6 +129,7 @@ class _Scene:
     def _start(self, action: StartAgent) -> None:
         name = action.name
         _check(name.host in self.hosts, f"no host for {name}")
+        _check(not self.hosts[name.host].ended, f"{name} has no machine")
         before = self.agents.get(name)
         incarnation = before.incarnation if before else None
         _check(incarnation == action.replaces, f"{name} is there")
@@ -138,6 +160,7 @@ class _Scene:
 
     def _there(self, name: AgentName) -> LiveAgent:
         _check(name in self.agents, f"{name} is not there")
+        _check(not self.hosts[name.host].ended, f"{name} has no machine")
         return self.agents[name]
 
     def _meant(self, name: AgentName, incarnation: str) -> LiveAgent:

@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 from mng.model.action import Consent, Scope
 from mng.model.name import AgentName, HostName
 from mng.model.spec import AgentSpec, Condition, Desired, HostSpec, WantedAgent, WantedHost
-from mng.model.world import AgentState, LiveAgent, LiveHost, Sent, SentState, World
+from mng.model.world import (
+    AgentState,
+    HostState,
+    Kept,
+    LiveAgent,
+    LiveHost,
+    Sent,
+    SentState,
+    World,
+)
 from mng.reconcile.messages import Settlement
 from tests.pure.worlds import AUTH, FILE, a_host, key, messages, owner
 
@@ -148,10 +157,18 @@ def worlds(draw: st.DrawFn, desired: Desired) -> World:
             name, who, like, f"mark-of-{name.name}", unfinished=unfinished, leftovers=left
         )
         unreachable |= {name: "no answer"} if lost else {}
+        ended = not lost and draw(st.integers(0, 4)) == 1
+        if ended:
+            hosts[name] = dataclasses.replace(
+                hosts[name], state=HostState.GONE, reason="its time was over", unfinished="",
+                leftovers=(), kept=Kept(f"{name.name}/1", "place"),
+            )  # fmt: skip
         for agent in sorted(draw(st.sets(st.sampled_from([*AGENTS, *GONE]), max_size=4))):
             live = draw(_live_agent(AgentName(name, agent), desired))
             if lost:
                 live = dataclasses.replace(live, state=AgentState.UNKNOWN, reason="no answer")
+            if ended and live.alive:
+                live = dataclasses.replace(live, state=AgentState.STOPPED, reason="with its host")
             agents[live.name] = live
     foreign = draw(st.integers(0, 9))  # 1: a host, 2: a session, 3: a provider that is silent
     return World(

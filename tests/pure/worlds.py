@@ -22,7 +22,16 @@ from mng.model.spec import (
     When,
     message_keys,
 )
-from mng.model.world import AgentState, LiveAgent, LiveHost, Sent, SentState, World
+from mng.model.world import (
+    AgentState,
+    HostState,
+    Kept,
+    LiveAgent,
+    LiveHost,
+    Sent,
+    SentState,
+    World,
+)
 from mng.reconcile.plan import build_plan
 from mng.reconcile.text import rows_text
 
@@ -54,12 +63,14 @@ def owner(team: str) -> Owner:
 
 def host(
     name: str = "h", *, team: str = "auth", unfinished: str = "",
-    leftovers: Iterable[str] = (), **spec: Any,
+    leftovers: Iterable[str] = (), expires: int | None = None, ended: str = "", **spec: Any,
 ) -> LiveHost:  # fmt: skip
-    """A live host; what is left over are fields of its spec."""
+    """A live host, or one that has `ended`; what is left over are fields of its spec."""
     return LiveHost(
         a_host(name), owner(team), HostSpec(**spec), f"mark-of-{name}",
+        HostState.GONE if ended else HostState.RUNNING, ended, expires=expires,
         unfinished=unfinished, leftovers=tuple(leftovers),
+        kept=Kept(f"{a_host(name).name}/20300101T000000Z", "place") if ended else None,
     )  # fmt: skip
 
 
@@ -104,6 +115,7 @@ def a_world(
     *things: LiveHost | LiveAgent, unreachable: Mapping[str, str] | None = None,
     silent: Mapping[str, str] | None = None, foreign: Iterable[str] = (),
     foreign_hosts: Iterable[str] = (), unsaved: Mapping[str, str] | None = None,
+    lost: Mapping[str, str] | None = None,
 ) -> World:  # fmt: skip
     """These things, with a plain host for each agent that names none of them."""
     hosts = {thing.name: thing for thing in things if isinstance(thing, LiveHost)}
@@ -118,6 +130,7 @@ def a_world(
         foreign_hosts=frozenset(map(a_host, foreign_hosts)),
         foreign_agents=frozenset(map(an_agent, foreign)),
         unsaved={a_host(name): words for name, words in (unsaved or {}).items()},
+        lost={a_host(name): why for name, why in (lost or {}).items()},
     )
 
 
