@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.tmux.waiting import eventually
 
-from .rig import AgentStage
+from .rig import ARGS, QUIET, AgentStage
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 IMPL, TEST = "impl-agent", "test-agent"
 TEST_OF = "import app_{0}, unittest\nclass T(unittest.TestCase):\n    def test(self):\n"
 
@@ -63,3 +65,29 @@ def test_two_agents_build_and_test_in_one_tree(stage: AgentStage) -> None:
     wanted += [[TEST, f"test_app_{n}.py"] for n in range(10)]
     assert sorted(commit.split() for commit in log.split("/")[1:]) == sorted(wanted)
     assert stage.git("status", "--porcelain", cwd=work) == ""
+
+
+def test_the_example_runs_with_the_real_program(stage: AgentStage) -> None:
+    """Unchanged up to the machine, what its setup would fetch, and how quiet the programs are."""
+    shutil.copytree(EXAMPLES, stage.root / "examples")
+    here = {"provider": "local", "work_dir": None, "setup": None}
+    quiet = {"args": ARGS["claude"], "env": QUIET}
+    document = {"hosts": {"auth-host": here}, "agents": {IMPL: quiet, TEST: quiet}}
+    (stage.root / "here.yaml").write_text(json.dumps(document))
+    files = ("-f", stage.root / "examples" / "auth-host.yaml", "-f", stage.root / "here.yaml")
+
+    stage.must("up", *files, "--wait")
+    assert "nothing to do" in stage.must("up", *files).all
+    for name, begins in {
+        IMPL: ["Implement JWT authentication for this", "Read your own diff"],
+        TEST: ["Write integration tests for JWT authentication"],
+    }.items():
+        assert stage.must("messages", name).out.count("accepted") == len(begins)
+        told = [
+            one["turns"] for one in stage.requests() if one["turns"][0][0].startswith(begins[0])
+        ]
+        assert [len(turn) for turn in told[-1]] == [1] * len(begins)
+        assert all(t[0].startswith(b) for t, b in zip(told[-1], begins, strict=True))
+    stage.must("down", *files)
+
+    assert stage.listed()["hosts"] == []
