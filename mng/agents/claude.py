@@ -11,8 +11,8 @@ from mng.agents.program import SESSION, Event, Program, shared, trusted
 from mng.model.spec import AgentSpec
 
 _EVENTS = {
-    "SessionStart": "", "UserPromptSubmit": "took", "PermissionRequest": "", "Stop": "",
-    "StopFailure": "", "PostToolUse": "",
+    "SessionStart": "", "UserPromptSubmit": "took", "PermissionRequest": "", "Stop": "told",
+    "StopFailure": "told", "PostToolUse": "",
 }  # fmt: skip
 
 # What a person would be asked at a first start is settled in the agent's own configuration.

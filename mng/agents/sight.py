@@ -18,9 +18,12 @@ from mng.model.world import AgentState, HostState, LiveAgent, LiveHost, Sent, Se
 
 Files = Mapping[str, list[str]]  # the lines of each file in an agent's directory
 
-# A screen comes with its styles. Dim text is a program's hint, not what stands there.
+# A screen comes with its styles. Dim text is a program's hint, not what stands there, in whatever
+# colours and with the cursor on its first letter: deliver.sh takes it out in the same way.
 _STYLE = re.compile(r"\x1b\[[0-9;:]*m|[\x0e\x0f]")
-_DIM = re.compile(r"\x1b\[(?:[013479];)*2m[^\x1b]*")
+_COLOUR = r"\x1b\[[349][0-9;:]*m"
+_CURSOR = rf"(?:\x1b\[7m(?:{_COLOUR})*[^\x1b]{{1,4}})?"
+_DIM = re.compile(rf"{_CURSOR}\x1b\[(?:[013479];)*2m(?:{_COLOUR}|[^\x1b])*")
 _NONCE = "mng-screen-7f3a9c"
 
 

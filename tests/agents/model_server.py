@@ -30,16 +30,20 @@ _NOTES = (
     "<system-reminder>", "[Request interrupted", "<environment_context>", "<session_context>",
     "<turn_aborted>", "<user_instructions>", "# AGENTS.md",
 )  # fmt: skip
+# How Claude passes on what is said to it while its tools are at work.
+_ASIDE = re.compile(r"new message while you were working:\n(.*?)\n\nIMPORTANT: After", re.DOTALL)
 _NUMBERS = itertools.count(1)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a request says: the texts of the user's turns, and how many tools have answered since
-    the last of them. `main`: it may call tools, so it is no side request for a title."""
+    """What a request says: the texts of the user's turns, those of them that it is about, and how
+    many tools have answered to these. `main`: it may call tools, so it is no side request for a
+    title."""
 
     api: str
     turns: list[list[str]]
+    current: list[str]
     results: int
     main: bool
     stream: bool
@@ -57,7 +61,7 @@ class Answer:
 
 
 def answer(asked: Asked) -> Answer:
-    said = "\n".join(asked.turns[-1]) if asked.turns else ""
+    said = "\n".join(asked.current)
     left = [match.groups() for match in _DIRECTIVE.finditer(said)] if asked.main else []
     results, pause = asked.results, 0.0
     for word, rest in left:
@@ -86,27 +90,40 @@ def _texts(content: Any, kinds: tuple[str, ...] = ("text", "input_text")) -> lis
     return [part["text"] for part in parts if part.get("type", "text") in kinds and "text" in part]
 
 
-def _told(api: str, body: Json, said: Iterator[tuple[list[str], bool]]) -> Asked:
-    """said: what each item of the user's side holds: its texts, and whether a tool answers."""
+def _results(content: Any) -> str:
+    """What the tools have answered."""
+    parts = [part for part in content if isinstance(part, dict)]
+    told = [part["content"] for part in parts if "tool_use_id" in part and "content" in part]
+    return "\n".join("\n".join(_texts(one)) for one in told)
+
+
+def _told(api: str, body: Json, said: Iterator[tuple[list[str], bool | None]]) -> Asked:
+    """said: what each item of the user's side holds: its texts, and whether a tool answers; None
+    where what was begun goes on."""
     turns: list[list[str]] = []
+    current: list[str] = []
     results = 0
     for texts, answers in said:
         new = [text for text in texts if not text.startswith(_NOTES)]
-        if new:
-            turns, results = [*turns, new], 0
+        if new and answers is None:
+            turns, current = [*turns, new], [*current, *new]
+        elif new:
+            turns, current, results = [*turns, new], new, 0
         elif answers:
             results += 1
     stream = bool(body.get("stream"))
-    return Asked(api, turns, results, bool(body.get("tools")), stream)
+    return Asked(api, turns, current, results, bool(body.get("tools")), stream)
 
 
 def read_anthropic(body: Json) -> Asked:
-    def said() -> Iterator[tuple[list[str], bool]]:
+    def said() -> Iterator[tuple[list[str], bool | None]]:
         for message in body.get("messages", []):
             parts = message["content"]
             if message["role"] == "user":
                 answers = any("tool_use_id" in part for part in parts if isinstance(part, dict))
                 yield _texts(parts), answers
+                for text in _ASIDE.findall(_results(parts)):
+                    yield [text], None
 
     return _told("anthropic", body, said())
 

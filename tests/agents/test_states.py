@@ -28,6 +28,7 @@ TOOL = {
         "bash: touch asked",
     ),
 }
+BYPASS = {"permissions": "bypass", "allow_unsafe": True}
 PROGRAMS = ["claude", "codex", "gemini", "opencode"]
 
 
@@ -85,12 +86,28 @@ def test_what_is_said_to_a_busy_agent_comes_in_order(stage: AgentStage, program:
     up(stage, program, "work [[slow 4]]")
     stage.until_state("a", "RUNNING")
     said = [stage.must("message", "a", f"number {n}", "--ready-timeout", "20s") for n in (1, 2)]
-    eventually(lambda: stage.heard()[1:] == ["number 1", "number 2"], timeout=60)
+
+    def heard() -> list[str]:  # of several in its queue Claude ends all but the last with a newline
+        return [text.strip() for text in stage.heard()[1:]]
+
+    eventually(lambda: heard() == ["number 1", "number 2"], timeout=60)
     stage.until_state("a", "WAITING")
 
     assert all("accepted" in one.err or "queued" in one.err for one in said)
     ledger = stage.must("messages", "a").out
     assert ledger.count("accepted") == 3, ledger
+
+
+def test_what_is_said_between_two_tools_of_a_turn_is_proved(stage: AgentStage) -> None:
+    """Claude fires no hook for it; at the end of the turn its transcript tells."""
+    up(stage, "claude", 'work [[tool Bash {"command": "sleep 2; echo ]"}]]', **BYPASS)
+    stage.until_state("a", "RUNNING")
+    said = stage.must("message", "a", "and this")
+    stage.until_state("a", "WAITING")
+
+    assert "accepted" in said.err or "queued" in said.err
+    eventually(lambda: stage.must("messages", "a").out.count("accepted") == 2)
+    assert stage.heard()[1:] == ["and this"]
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -1,17 +1,18 @@
-# hook EVENT [took]   called by an agent's program with its JSON, one line, on stdin
+# hook EVENT [took|told]   called by an agent's program with its JSON, one line, on stdin
 # Leaves the last event as `event`, the conversation's id as `session`, and, of a text that was
-# taken, the digest of its JSON form as a line of `evidence`. Prints nothing: a program may read it.
+# taken, the digest of its JSON form as a line of `evidence`; told: of those that the transcript tells
+# of, which were taken in the middle of a turn. Prints nothing: a program may read it.
 cd "$MNG_AGENT_DIR" 2>/dev/null || exit 0
 umask 077
 new=.event.$$
 cat >"$new"
-# after KEY: the text that KEY has first, as it stands in the JSON
+# after KEY [FILE]: the text that KEY has first, as it stands in the JSON
 after() {
     LC_ALL=C awk -v key="\"$1\":\"" 'NR == 1 && (at = index($0, key)) {
         text = substr($0, at + length(key))
         match(text, /^([^"\\]|\\.)*/)
         printf "%s", substr(text, 1, RLENGTH)
-    }' "$new"
+    }' "${2:-$new}"
 }
 digest() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; }
 if id=$(after session_id) && [ -n "$id" ]; then
@@ -19,6 +20,17 @@ if id=$(after session_id) && [ -n "$id" ]; then
     mv "$new.id" session
 fi
 [ "${2:-}" != took ] || after prompt | digest | cut -c1-16 >>evidence
+if [ "${2:-}" = told ]; then
+    log=$(after transcript_path)
+    IFS=' ' read -r before path 2>/dev/null <told || :
+    [ "${path:-}" = "$log" ] || before=0
+    now=$(wc -l <"$log") && echo "$((now)) $log" >told
+    sed -n "$((before + 1)),$((now))p" "$log" | grep '"type":"queued_command"' | while IFS= read -r line; do
+        printf '%s\n' "$line" >"$new.line"
+        after prompt "$new.line" | digest | cut -c1-16 >>evidence
+    done
+    rm -f "$new.line"
+fi 2>/dev/null
 { echo "$(date +%s) $1"; head -c 4000 "$new"; echo; } >"$new.short"
 mv "$new.short" event
 rm -f "$new"
