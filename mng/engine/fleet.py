@@ -42,6 +42,11 @@ class Fleet:
         with self._lock:
             return self._hosts[name]
 
+    def mark(self, name: HostName) -> str:
+        """Which host of that name is known of, "" if none."""
+        with self._lock:
+            return self._hosts[name].mark if name in self._hosts else ""
+
     def machine(self, name: HostName) -> Machine:
         with self._lock:
             host = self._hosts[name]

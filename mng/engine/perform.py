@@ -99,7 +99,7 @@ def perform(action: Action, context: Context, say: Say) -> Outcome:
 
 def _create_host(action: CreateHost, context: Context, say: Say) -> Outcome:
     """Every part is idempotent and raced safely, so that an interrupted one is finished later."""
-    spec = action.spec
+    spec, seen = action.spec, context.fleet.mark(action.name)
     if action.back:
         ended = context.fleet.host(action.name)
         spec = dataclasses.replace(spec, restored=bring_back(ended, context, say))
@@ -111,6 +111,10 @@ def _create_host(action: CreateHost, context: Context, say: Say) -> Outcome:
     if not action.owner.owns(host.owner):
         whose = f"{host.owner.team} ({host.owner.file})"
         raise HostError(f"host {host.name} belongs to team {whose}", hint="choose another name")
+    if _differ(host.spec, spec) and host.mark != seen:
+        what = host.spec.restored or host.spec.source or "no source"
+        made = f"host {host.name} was made just now by another mng, from {what}"
+        raise HostError(made, hint=f"choose another name, or look at it: mng list {host.name}")
     machine = context.fleet.add(host)
     if host.spec != spec:
         host = _record(host, spec, action.owner, context)
@@ -129,6 +133,10 @@ def _create_host(action: CreateHost, context: Context, say: Say) -> Outcome:
             raise SetupFailed(str(error), hint=hint) from error
     context.fleet.add(dataclasses.replace(host, state=HostState.RUNNING, unfinished=""))
     return Outcome()
+
+
+def _differ(one: HostSpec, other: HostSpec) -> bool:
+    return (one, one.restored) != (other, other.restored)
 
 
 def _record(host: LiveHost, spec: HostSpec, owner: Owner, context: Context) -> LiveHost:

@@ -50,13 +50,20 @@ def _check_alive(agent: LiveAgent, context: Context) -> None:
     """An agent that has failed is told with the last lines that it printed."""
     if agent.state is not AgentState.FAILED:
         return
+    said, began = _printed(agent, context), time.monotonic()
+    while not said and time.monotonic() - began < _BLINK:
+        time.sleep(0.1)  # tmux may still have to read what a process wrote before it ended
+        said = _printed(agent, context)
+    tail = "".join(f"\n    | {line}" for line in said)
+    raise AgentError(f"{agent.name} {agent.reason}{tail}", hint=f"mng logs {agent.name}")
+
+
+def _printed(agent: LiveAgent, context: Context) -> list[str]:
     try:
         printed = remote.logs(context.machine(agent.name.host), agent.name, _TAIL)
     except MngError:
-        printed = []
-    said = [line for line in printed if line.strip()][-5:]
-    tail = "".join(f"\n    | {line}" for line in said)
-    raise AgentError(f"{agent.name} {agent.reason}{tail}", hint=f"mng logs {agent.name}")
+        return []
+    return [line for line in printed if line.strip()][-5:]
 
 
 def send(action: SendMessage, context: Context) -> Outcome:

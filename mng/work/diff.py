@@ -33,17 +33,20 @@ def diff(
         ours = _ours(repository, Path(folder), report.refs.get("source"), theirs)
         here = Path.cwd()
         where = here if repository in (here, *here.parents) else repository
-        lent = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": f"{folder}/objects"}
+        # Of the caller's variables, those that say which repository would be another one's.
+        local = git.run_git(repository, "rev-parse", "--local-env-vars").decode().split()
+        env = {name: value for name, value in os.environ.items() if name not in local}
+        env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = f"{folder}/objects"
         command = ["git", "-C", str(where), "diff", ours, theirs, *options]
-        return subprocess.call(command, env={**os.environ, **lent})
+        return subprocess.call(command, env=env)
 
 
 def _ours(repository: Path, folder: Path, came: str | None, theirs: str) -> str:
     """The host's tree with the source's files where it was changed. Its objects lie in a folder,
     so that looking leaves nothing behind."""
-    if git.run_git(repository, "rev-parse", "--is-bare-repository") == b"true\n":
-        return came or theirs
     (folder / "objects").mkdir()
+    if git.is_bare(repository):
+        return came or theirs
     env = {
         "GIT_INDEX_FILE": f"{folder}/index",
         "GIT_OBJECT_DIRECTORY": f"{folder}/objects",

@@ -12,6 +12,7 @@ from mng.errors import MissingProgram, MngError
 OPTIONS = (
     "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "gc.auto=0",
     "-c", "maintenance.auto=false", "-c", "transfer.fsckObjects=false",
+    "-c", "safe.bareRepository=all",
 )  # fmt: skip
 
 # Where git and its configuration are; every other GIT_ variable could point it elsewhere.
@@ -58,6 +59,11 @@ def ask_git(where: Path, *args: str) -> str | None:
         return os.fsdecode(run_git(where, *args).removesuffix(b"\n"))
     except GitFailed:
         return None
+
+
+def is_bare(repository: Path) -> bool:
+    """Whether it has no work tree. Raises GitFailed."""
+    return run_git(repository, "rev-parse", "--is-bare-repository") == b"true\n"
 
 
 def last_line(stderr: bytes) -> str:

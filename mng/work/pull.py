@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,9 +45,29 @@ def pull(machine: Machine, host: HostName, repository: Path, *, now: datetime) -
     Uncommitted work becomes a commit on refs/mng/HOST/work-tree; without any, that is HEAD's.
     Raises HostError, HostUnreachable, MngError. The refs move together or not at all.
     """
-    before = dict(_ours(repository, host))
     report = fetch(machine, host, repository, now=now)
     after = dict(_names(host, report))
+    for left in reversed(range(_TRIES)):
+        try:
+            moved = _move(repository, host, after)
+            break
+        except git.GitFailed:
+            if not left:
+                raise
+            time.sleep(0.1)  # another pull moves the same refs
+    branch = f"mng/{host.name}/{_place(report.branch)}" if report.branch and report.refs else ""
+    return Pulled(
+        tuple(_counted(repository, one) for one in moved), branch, report.dirty,
+        f"refs/mng/{host.name}/work-tree",
+    )  # fmt: skip
+
+
+_TRIES = 10
+
+
+def _move(repository: Path, host: HostName, after: dict[str, str]) -> list[Moved]:
+    """The refs to where they are to be, and a look whether they are there."""
+    before = dict(_ours(repository, host))
     # A snapshot replaces the one before it. A branch that is gone on the host stays, as with git.
     doomed = [
         name
@@ -66,11 +87,12 @@ def pull(machine: Machine, host: HostName, repository: Path, *, now: datetime) -
     there = dict(_ours(repository, host)) if orders else after
     if any(there.get(name) != id_ for name, id_ in after.items()):
         raise HostError("the refs are not what was written", hint="run it again")
-    branch = f"mng/{host.name}/{report.branch}" if report.branch and report.refs else ""
-    return Pulled(
-        tuple(_counted(repository, one) for one in moved), branch, report.dirty,
-        f"refs/mng/{host.name}/work-tree",
-    )  # fmt: skip
+    return moved
+
+
+def _place(branch: str) -> str:
+    """A branch's name below refs/remotes/mng/HOST; `tags/v1` must not be in the way of a tag."""
+    return f"heads/{branch}" if branch.partition("/")[0] in ("heads", "tags") else branch
 
 
 def _update(repository: Path, orders: list[str]) -> None:
@@ -102,7 +124,7 @@ def _names(host: HostName, report: Report) -> Iterator[tuple[str, str]]:
     for name, id_ in report.refs.items():
         kind, _, rest = name.partition("/")
         if kind == "heads":
-            yield f"refs/remotes/mng/{host.name}/{rest}", id_
+            yield f"refs/remotes/mng/{host.name}/{_place(rest)}", id_
         elif kind == "tags":
             yield f"refs/remotes/mng/{host.name}/{name}", id_
         elif name != "HEAD":

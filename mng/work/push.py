@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from mng.errors import HostError
+from mng.errors import HostError, UsageError
 from mng.model.transport import Machine, Transport
 from mng.work import git, remote
 from mng.work.receive import SENDS, read_report
@@ -38,8 +38,13 @@ def push(
     A branch moves if the host has it where the source last had it, or behind; a file is written if
     the host has it as some state of the source had it. One that is not so stops all of it.
     here: runs commands on this machine.
-    Raises HostError, HostUnreachable, MngError.
+    Raises HostError, HostUnreachable, UsageError, MngError.
     """
+    if work_tree and git.is_bare(repository):
+        raise UsageError(
+            f"the source {str(repository)!r} is a bare repository: it has no work tree",
+            hint="mng push without --work-tree",
+        )
     heard = remote.check(machine, remote.run_script(machine, remote.script(*_BASE, "heard")))
     there = dict(line.split(" ", 1)[::-1] for line in os.fsdecode(heard.stdout).split("\n") if line)
     refs = _refs(repository)

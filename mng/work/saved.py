@@ -82,8 +82,10 @@ def _in_repository(repository: Path) -> Iterator[SavedWork]:
     groups: dict[str, dict[str, str]] = {}
     for line in listed.split("\n")[:-1]:
         id_, _, ref = line.partition(" ")
-        host, stamp, name = ref.removeprefix(SAVED).split("/", 2)
-        groups.setdefault(f"{host}/{stamp}", {})[name] = id_
+        host, _, rest = ref.removeprefix(SAVED).partition("/")
+        stamp, _, name = rest.partition("/")
+        if name:  # else it is none of ours
+            groups.setdefault(f"{host}/{stamp}", {})[name] = id_
     for name, refs in groups.items():
         about = _about(repository, refs.pop("about", ""))
         when = _time_of(name.partition("/")[2])

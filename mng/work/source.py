@@ -78,7 +78,7 @@ def _scan(
 ) -> Iterator[Part]:
     if not os.path.lexists(root / ".git"):  # a bare one
         base = ask_git(root, "rev-parse", "-q", "--verify", "HEAD") or ""
-        branch = ask_git(root, "symbolic-ref", "-q", "--short", "HEAD") or ""
+        branch = (ask_git(root, "symbolic-ref", "-q", "HEAD") or "").removeprefix("refs/heads/")
         yield Part(path, root, base, branch, ())
         return
     base, branch, files, changed = _status(root)
@@ -121,7 +121,7 @@ def _status(root: Path) -> tuple[str, str, list[str], list[str]]:
             if fields[5 if mark == "1" else 6] != "000000":
                 files.append(fields[-1])
     if branch == "(detached)":
-        branch = ask_git(root, "symbolic-ref", "-q", "--short", "HEAD") or ""
+        branch = (ask_git(root, "symbolic-ref", "-q", "HEAD") or "").removeprefix("refs/heads/")
     return base, branch, files, changed
 
 

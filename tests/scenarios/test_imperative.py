@@ -307,3 +307,23 @@ def test_message_to_a_dead_agent_of_a_kind_that_cannot_resume_fails(stage: Stage
 
     done = stage.mng("message", "ada", "hello?")
     assert (done.status, "is DONE" in done.err) == (1, True)
+
+
+def test_of_two_creates_of_one_host_from_two_sources_one_wins(stage: Stage) -> None:
+    """The other one fails, and its agent does not work on a tree that was not asked for."""
+    other = stage.root / "other"
+    stage.make_repository(other)
+    (other / "mark").write_text("other\n")
+    asked = {"ada": stage.repo, "bob": other}
+
+    racing = {
+        name: stage.start(
+            "create", f"{name}@box", "--new-host", "--command", "sleep 1000", "--source", source
+        )
+        for name, source in asked.items()
+    }
+    ended = {name: (one.communicate(), one.returncode) for name, one in racing.items()}
+
+    (winner,) = [name for name, (_, status) in ended.items() if status == 0]
+    assert list(stage.agents()) == [winner]
+    assert (stage.host_dir() / "work" / "mark").exists() == (winner == "bob")

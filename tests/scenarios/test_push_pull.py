@@ -70,3 +70,14 @@ def test_what_goes_on_writing_keeps_its_host(stage: Stage) -> None:
     trees = [ref for ref in stage.saved() if ref.endswith("/work-tree")]
     kept = set(stage.git("ls-tree", "--name-only", sorted(trees)[-1]).split())
     assert written <= kept
+
+
+def test_a_diff_is_the_hosts_wherever_the_callers_git_variables_point(stage: Stage) -> None:
+    """As in a git hook, where GIT_DIR and GIT_INDEX_FILE are set."""
+    stage.raised({"ada": demo()})
+    stage.must("exec", "box", "echo agent >>file-0.txt")
+    elsewhere = {"GIT_DIR": "/nowhere", "GIT_INDEX_FILE": "/nowhere", "GIT_WORK_TREE": "/nowhere"}
+
+    done = stage.must("diff", "box", env=elsewhere)
+
+    assert "+agent\n" in done.out

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from mng.errors import UsageError
 from mng.model.transport import Machine
 from mng.work.inward import bring_in
 from mng.work.pull import pull
@@ -102,6 +104,11 @@ CONFLICTS = {
     "a file where a directory comes": ("echo theirs >dir", "dir"),
     "a link where a directory comes": ("echo dir >>.git/info/exclude; ln -s /tmp dir", "dir"),
     "tag": ("git tag later HEAD", "refs/tags/later is another one on the host"),
+    "unfinished rebase": (
+        "git checkout -q -b mine; echo m >>f1; git commit -qam m; git checkout -q main; "
+        "echo n >>f1; git commit -qam n; git branch -f other; git checkout -q mine; "
+        "git rebase -q main || :", "a rebase is unfinished on the host",
+    ),
     "another work tree": ("git worktree add -q ../apart other", "is out in the host's work tree"),
 }  # fmt: skip
 
@@ -205,3 +212,46 @@ def test_a_pull_follows_a_host_that_rewrote_its_branches(pair: tuple[Path, Machi
     assert run(source, "git", "rev-parse", "refs/remotes/mng/h/main@{1}") == old
     assert "refs/remotes/mng/h/a/b" in refs
     assert refs["refs/mng/h/work-tree"] == refs["refs/remotes/mng/h/main"]
+
+
+def test_a_branch_that_is_named_like_a_tag_is_pulled_beside_it(pair: tuple[Path, Machine]) -> None:
+    """Neither takes the other's place."""
+    source, machine = pair
+    sh(
+        work_of(machine),
+        "git tag same; git checkout -q -b tags/same; git commit -q --allow-empty -m b",
+    )
+
+    done = pull(machine, HOST, source, now=NOW)
+
+    refs = refs_of(source, "refs/remotes/mng")
+    work = work_of(machine)
+    assert refs["refs/remotes/mng/h/tags/same"] == run(work, "git", "rev-parse", "refs/tags/same")
+    assert refs["refs/remotes/mng/h/heads/tags/same"] == run(work, "git", "rev-parse", "HEAD")
+    assert done.branch == "mng/h/heads/tags/same"
+
+
+def test_pulls_at_once_all_succeed(pair: tuple[Path, Machine]) -> None:
+    """The refs lie as the host has them."""
+    source, machine = pair
+    sh(
+        work_of(machine),
+        "git commit -q --allow-empty -m a; for n in 1 2 3 4 5; do git branch b$n; done",
+    )
+
+    with ThreadPoolExecutor(6) as pool:
+        jobs = [pool.submit(pull, machine, HOST, source, now=NOW) for _ in range(6)]
+        branches = {job.result().branch for job in jobs}
+
+    assert branches == {"mng/h/main"}
+    assert len(refs_of(source, "refs/remotes/mng/h")) == len(refs_of(source, "refs/remotes/mng"))
+
+
+def test_a_bare_source_has_no_work_tree_to_push(pair: tuple[Path, Machine], tmp_path: Path) -> None:
+    """That is said, with what to type."""
+    source, machine = pair
+    bare = tmp_path / "bare.git"
+    run(tmp_path, "git", "clone", "-q", "--bare", str(source), str(bare))
+
+    with pytest.raises(UsageError, match="is a bare repository"):
+        push(machine, bare, here=Shell(), now=NOW, work_tree=True)

@@ -279,3 +279,87 @@ def test_a_submodule_is_restored_with_what_was_done_in_it(desk: Desk) -> None:
     known = run(again, "git", "submodule", "status")
     assert known == run(work_of(machine), "git", "submodule", "status")
     assert known.startswith("+")
+
+
+TREES = {
+    "outside of a sparse checkout": """
+        git sparse-checkout set src; mkdir more; echo 1 >f3; echo 2 >more/x""",
+    "line ends that a checkout would make": """
+        echo '*.bat eol=crlf' >.gitattributes; git add -A; git commit -qm a; echo lf >x.bat""",
+    "nested, with line ends of its own": """
+        git init -q sub; cd sub; echo '* text=auto' >.gitattributes; printf 'x\\r\\n' >w
+        git add -A; git commit -qm s; printf 'y\\r\\n' >n""",
+    "nested, a space at the end": """
+        for n in sub 'sub '; do git init -q "$n"; echo "$n" >"$n/x"; done""",
+    "nested, with objects of the host's": "git clone -q -s . sub; echo 1 >sub/x",
+    "names that only other systems have": """
+        echo 1 >'git~1'; git config core.ignoreCase true; echo 2 >F1""",
+    "a further work tree": """
+        echo '.trees/' >.gitignore; git add -A; git commit -qm i
+        git worktree add -q .trees/a -b wa
+        cd .trees/a; echo 1 >u; echo 2 >>f2; git add f2; git init -q vend; echo 3 >vend/x""",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", TREES)
+def test_every_tree_is_restored_byte_for_byte(desk: Desk, what: str) -> None:
+    """Whatever git would change, leave out, or know by one commit alone."""
+    sh(desk.work, TREES[what])
+    desk.save()
+
+    again = work_of(restored(desk, desk.source))
+
+    there = git_modes(desk.work).items()
+    assert {name: file for name, file in git_modes(again).items() if name in dict(there)} == dict(
+        there
+    )
+
+
+HALF_DONE = {
+    "merge": "git merge -q third || :; echo 1 >f4; git add f4; echo 2 >f4",
+    "rebase": "echo 1 >>f2; git rebase -q --autostash third || :",
+    "cherry-pick": "git cherry-pick third || :",
+}
+
+
+@pytest.mark.parametrize("what", HALF_DONE)
+def test_what_git_had_not_finished_can_be_finished_on_the_restored_host(
+    desk: Desk, what: str
+) -> None:
+    """The sides of a conflict, how far it was, and what it had put aside."""
+    sh(
+        desk.work,
+        """
+        git checkout -q -b third; echo theirs >f1; git commit -qam third; git checkout -q main
+        echo ours >f1; git commit -qam ours
+        """
+        + HALF_DONE[what],
+    )
+    desk.save()
+
+    again = work_of(restored(desk, desk.source))
+
+    sides = ("git", "ls-files", "-s")
+    assert status(again) == status(desk.work)
+    assert run(again, *sides) == run(desk.work, *sides)
+    for work in (desk.work, again):
+        sh(work, f"echo both >f1; git add f1; git -c core.editor=true {what} --continue")
+    assert tree_of(again) == tree_of(desk.work)
+
+
+def test_a_further_work_tree_is_restored_as_one(desk: Desk) -> None:
+    """On its branch, with its index."""
+    sh(desk.work, "git worktree add -q apart -b wa; cd apart; echo 1 >>f2; git add f2; echo 2 >u")
+    desk.save()
+
+    again = work_of(restored(desk, desk.source))
+
+    assert status(again / "apart") == status(desk.work / "apart")
+    assert run(again / "apart", "git", "symbolic-ref", "HEAD") == "refs/heads/wa"
+
+
+def test_a_ref_that_mng_did_not_make_is_none_of_what_was_saved(desk: Desk) -> None:
+    """Somebody's own, in mng's place."""
+    run(desk.source, "git", "update-ref", "refs/mng/saved/odd", "HEAD")
+
+    assert find_saved(desk.source, None) == []

@@ -17,6 +17,7 @@ from .workbench import (
     a_repository,
     everything,
     quiet,
+    refs_of,
     run,
     sh,
     tree_of,
@@ -119,3 +120,48 @@ def test_a_repository_whose_name_git_cannot_list_goes_into_the_archive(desk: Des
     assert saved.place.endswith(".tar.gz")
     with tarfile.open(saved.place) as tar:
         assert f"./{name}/x" in tar.getnames()
+
+
+def test_a_repository_below_a_kept_path_is_saved_although_git_ignores_it(desk: Desk) -> None:
+    """Its files and its history."""
+    sh(
+        desk.work,
+        "echo data/ >>.git/info/exclude; mkdir data; git init -q data/in; echo 1 >data/in/x",
+    )
+
+    save(
+        desk.machine, HOST, str(desk.source), desk.base / "archive", keep=["data"], now=NOW,
+        say=quiet,
+    )  # fmt: skip
+
+    assert run(desk.source, "git", "show", f"{PREFIX}/work-tree:data/in/x") == "1"
+
+
+def test_a_submodule_is_not_taken_as_unchanged_because_git_was_told_so(tmp_path: Path) -> None:
+    """A file that git does not watch, and a commit that only a log knows."""
+    sub = a_repository(tmp_path / "sub")
+    source = a_repository(tmp_path / "source")
+    sh(source, f"git submodule -q add {sub} one; git submodule -q add {sub} two; git commit -qm s")
+    machine = a_machine(tmp_path / "home")
+    bring_in(machine, str(source), say=quiet)
+    work = Path(machine.work_dir)
+    sh(work, "cd one; git update-index --assume-unchanged f1; echo unwatched >f1")
+    sh(
+        work,
+        "cd two; git checkout -q --detach; git commit -q --allow-empty -m x; git checkout -q main",
+    )
+
+    save(machine, HOST, str(source), tmp_path / "archive", now=NOW, say=quiet)
+
+    assert run(source, "git", "show", f"{PREFIX}/work-tree:one/f1") == "unwatched"
+    assert run(source, "git", "ls-tree", "--name-only", f"{PREFIX}/git-dirs") == "one.git\ntwo.git"
+
+
+def test_what_was_saved_into_the_host_itself_is_saved_with_it(desk: Desk) -> None:
+    """A host's work tree may have been the source of another one."""
+    sh(desk.work, "git commit -q --allow-empty -m inner; git update-ref refs/mng/saved/i/1/x HEAD")
+    sh(desk.work, "git reset -q --hard HEAD~1; git reflog expire --expire=now --all")
+
+    desk.save()
+
+    assert f"{PREFIX}/mng/saved/i/1/x" in refs_of(desk.source, PREFIX)

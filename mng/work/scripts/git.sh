@@ -23,7 +23,8 @@ git() { # shellcheck disable=SC2086  # two words or none
         -c gc.auto=0 -c maintenance.auto=false -c safe.directory='*' -c submodule.recurse=false \
         -c transfer.fsckObjects=false -c clone.rejectShallow=false -c core.logAllRefUpdates=true \
         -c core.symlinks=true -c core.fileMode=true -c core.protectNTFS=false \
-        -c core.protectHFS=false -c core.sparseCheckout=false $any_case "$@" 9>&-
+        -c core.protectHFS=false -c core.sparseCheckout=false \
+        -c safe.bareRepository=all $any_case "$@" 9>&-
 }
 
 # NUL-ended names to lines and back; a newline inside of a name is \001 meanwhile.

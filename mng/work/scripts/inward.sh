@@ -100,33 +100,72 @@ lay_out() ( # TREE    its files, beside those that lie there
     git checkout-index -q -a
 )
 
-restore() { # what was saved: the work tree, what git ignores, nested repositories, index, stash
-    tree=$(saved work-tree)
-    tree=${tree:-$base}
+restore_tree() { # PREFIX HEAD    here: the files, what git ignores, nested repositories, the index
+    tree=$(saved "$1work-tree")
+    tree=${tree:-$2}
     [ -z "$tree" ] || lay_out "$tree"
-    for tree in "$(saved as-is)" "$(saved kept)"; do
+    for tree in "$(saved "$1as-is")" "$(saved "$1kept")"; do
         [ -z "$tree" ] || exactly "$tree" .
     done
+    tree=$(saved "$1index")
+    tree=${tree:-$2}
+    [ -z "$tree" ] || git read-tree "$tree"
+    tree=$(saved "$1unmerged")
+    [ -z "$tree" ] || not_merged "$tree"
+    tree=$(saved "$1git-dirs")
+    [ -z "$tree" ] || restore_nested "$tree"
+    git update-index -q --refresh >/dev/null || :
+}
+
+not_merged() { # TREE    the index's sides of what was not merged, each as SIDE/PATH
+    git ls-tree -r -z "$1" | lines >"$tmp/sides"
+    none=$(git hash-object --stdin </dev/null | tr '0-9a-f' 0)
+    {
+        sed "s/^[^$tab]*$tab[123]\//0 $none$tab/" "$tmp/sides" | sort -u
+        sed "s/^\([0-7]*\) [a-z]* \([0-9a-f]*\)$tab\([123]\)\//\1 \2 \3$tab/" "$tmp/sides"
+    } | names | git update-index -z --index-info
+}
+
+restore() { # all that was saved
+    restore_tree "" "$base"
     tree=$(saved lfs)
     if [ -n "$tree" ]; then
         mkdir -p .git/lfs/objects
         exactly "$tree" .git/lfs/objects
     fi
-    tree=$(saved index)
-    tree=${tree:-$base}
-    [ -z "$tree" ] || git read-tree "$tree"
-    tree=$(saved git-dirs)
-    [ -z "$tree" ] || restore_nested "$tree"
-    git update-index -q --refresh >/dev/null || :
+    tree=$(saved settings)
+    [ -z "$tree" ] || exactly "$tree" .git
     sed -n 's|^\([0-9a-f]*\) stash/\([0-9]*\)$|\2 \1|p' "$tmp/restored" | sort -rn |
         while read -r _ id; do
             git stash store -m "$(git log -1 --format=%s "$id")" "$id"
         done
+    sed -n 's|^\([0-9a-f]*\) worktrees/\([^/]*\)/settings$|\2 \1|p' "$tmp/restored" >"$tmp/linked"
+    while read -r name tree; do
+        restore_linked "$name" "$tree"
+    done <"$tmp/linked"
 }
 
+restore_linked() ( # NAME SETTINGS    a further work tree, where it lay within this one
+    meta=$PWD/.git/worktrees/$1
+    mkdir -p "$meta"
+    exactly "$2" "$meta"
+    place=$(cat "$meta/place")
+    rm "$meta/place"
+    # One that lay elsewhere stays in what was saved: that place is not this host's.
+    case $place in /*) wipe "$meta" && exit 0 ;; esac
+    echo ../.. >"$meta/commondir"
+    echo "$work/$place/.git" >"$meta/gitdir"
+    mkdir -p "$place"
+    cd "$place"
+    echo "gitdir: $work/.git/worktrees/$1" >.git
+    export GIT_DIR="$meta" GIT_WORK_TREE="$PWD"
+    restore_tree "worktrees/$1/" "$(saved "worktrees/$1/HEAD")"
+)
+
 exactly() ( # TREE DIRECTORY    its files, byte for byte
-    objects=$PWD/.git/objects
-    rm -rf "$tmp/plain.git"
+    objects=$(git_path . objects)
+    unset GIT_DIR GIT_WORK_TREE # of a further work tree
+    rm -rf "$tmp/plain.git" "$tmp/plain-index"
     git -C "$tmp" init -q --bare --template= plain.git
     mkdir -p "$tmp/plain.git/info" "$tmp/plain.git/objects/info"
     as_it_is >"$tmp/plain.git/info/attributes"
@@ -138,6 +177,7 @@ exactly() ( # TREE DIRECTORY    its files, byte for byte
 )
 
 restore_nested() { # TREE    git directories, each as PATH.git
+    wipe "$tmp/dirs"
     mkdir "$tmp/dirs"
     exactly "$1" "$tmp/dirs"
     (cd "$tmp/dirs" && find . -type d -name '*.git' | sort) >"$tmp/dirs-found"

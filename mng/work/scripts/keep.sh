@@ -34,7 +34,7 @@ put() { # FILE NAME   into `saves`, read back before it has its name
     mv "$saves/.$2.new" "$saves/$2"
 }
 
-for file in id host.json work.done work.prefix work.refs setup.done; do
+for file in id host.json work.done work.prefix work.refs work.settings setup.done; do
     [ ! -e "$home/$file" ] || copy "$file"
 done
 # Before the work: an agent may find more done than it remembers, but not less.

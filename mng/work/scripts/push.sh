@@ -51,6 +51,17 @@ elsewhere() { # REF    the further work tree in which a branch is out
     git for-each-ref --format='%(worktreepath)' "$1" | grep -vxF -e "$(pwd -P)" || :
 }
 
+under_way() { # GIT-DIRECTORY    what git has not finished there, in a word
+    for one in MERGE_HEAD:merge CHERRY_PICK_HEAD:cherry-pick REVERT_HEAD:revert BISECT_LOG:bisect \
+        rebase-merge:rebase rebase-apply:rebase; do
+        [ ! -e "$1/${one%:*}" ] || { echo "${one#*:}"; return; }
+    done
+}
+
+for dir in "$(git rev-parse --absolute-git-dir)" "$common"/worktrees/*; do
+    word=$(under_way "$dir")
+    [ -z "$word" ] || conflict "a $word is unfinished on the host"
+done
 refs >"$tmp/refs"
 while read -r verdict name theirs ours; do
     if [ "$verdict" = both ]; then
@@ -108,7 +119,6 @@ changed_here() {
     done
     sed 's/$/ was changed on the host/' "$tmp/bad"
     index=$(staged .)
-    [ -n "$index" ] || { [ ! -s "$tmp/moved" ] || echo "a merge is unfinished on the host"; return 0; }
     cp "$tmp/moved" "$tmp/bad"
     for known in "$was" "$now"; do
         differ "$index" "$known" >"$tmp/differ"

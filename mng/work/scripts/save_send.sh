@@ -84,7 +84,7 @@ if [ ! -s "$tmp/new" ]; then
     report nothing
     [ "$mode" = sync ] || exit 0
 fi
-report branch "$(git symbolic-ref -q --short HEAD || :)"
+report branch "$(git symbolic-ref -q HEAD | sed "s|^refs/heads/||")"
 report dirty "$(awk '{ n += $1 } END { print n + 0 }' "$tmp/dirty")"
 report commits "$({ sed '/ notes\//d; / stash\/[0-9]*$/d; / log\/[0-9]*$/d; s/ .*//' "$tmp/refs"; sed -n 's/ worktrees\/.*\/HEAD$//p' "$tmp/list"
     cat "$tmp/there"; } | vault rev-list --count --stdin)"
