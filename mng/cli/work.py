@@ -35,16 +35,16 @@ def push(names: Things, work_tree: WorkTree = False) -> None:
         if done.conflicts:
             status = 3
             lines = "".join(f"\n  {line.removeprefix('refs/')}" for line in done.conflicts)
-            print(f"mng: nothing was pushed to {host}:{lines}", file=sys.stderr)
+            what = "not everything" if done.files else "nothing"
+            print(f"mng: {what} was pushed to {host}:{lines}", file=sys.stderr)
             print(f"  try: mng pull {host.name}", file=sys.stderr)
-            continue
         for name, old, new in done.moved:
             print(f"{host}  {_short(name)}  {old[:7] or 'new'} -> {new[:7]}")
         for name in done.ahead:
             print(f"{host}  {_short(name)}  the host is ahead: mng pull {host.name}")
         if done.files:
             print(f"{host}  files written or removed in its work tree: {done.files}")
-        if not done.moved and not done.files:
+        if not done.moved and not done.files and not done.conflicts:
             print(f"{host}  up to date")
     raise typer.Exit(status)
 

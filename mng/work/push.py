@@ -21,7 +21,7 @@ class Pushed:
     """moved: branches and tags, as (name, old id or "", new id). ahead: those that the host has
     gone on with. files: how many were written or removed in its work tree.
 
-    conflicts: why nothing was done, if so.
+    conflicts: why nothing was done; or, with files, which of them others changed meanwhile.
     """
 
     moved: tuple[tuple[str, str, str], ...] = ()
@@ -63,13 +63,14 @@ def push(
     orders = [f"branch {branch}", *(f"ref {id_} {name}" for name, id_ in refs.items())]
     orders += [f"work {lying}"] if lying else []
     done = remote.run_script(
-        machine, remote.script("common", "git", "snapshot", "save_nested", "push"),
+        machine, remote.script(*_PUSHES),
         stdin=os.fsencode("".join(f"{order}\n" for order in orders)),
     )  # fmt: skip
     return _read(os.fsdecode(remote.check(machine, done).stdout))
 
 
 _BASE = ("common", "git", "snapshot")
+_PUSHES = (*_BASE, "save_nested", "converted", "replace", "push")
 
 
 def _refs(repository: Path) -> dict[str, str]:

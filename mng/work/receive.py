@@ -18,7 +18,9 @@ from mng.model.transport import Completed, Machine
 from mng.work import git, remote
 
 # The script that looks at a work tree and sends what the other side lacks.
-SENDS = ("common", "git", "snapshot", "save_nested", "converted", "save", "save_send")
+SENDS = (
+    "common", "git", "snapshot", "save_nested", "converted", "replace", "save", "save_send",
+)  # fmt: skip
 
 
 _CHUNK = 1 << 18  # bytes

@@ -255,3 +255,48 @@ def test_a_bare_source_has_no_work_tree_to_push(pair: tuple[Path, Machine], tmp_
 
     with pytest.raises(UsageError, match="is a bare repository"):
         push(machine, bare, here=Shell(), now=NOW, work_tree=True)
+
+
+LAST_MOMENT = {
+    "in place": "echo agent >>{work}/f2",
+    "by a rename": "echo agent >{work}/f2.new; mv {work}/f2.new {work}/f2",
+    "a removed one": "echo agent >>{work}/f3",
+}
+
+
+@pytest.mark.parametrize("how", LAST_MOMENT)
+def test_what_an_agent_writes_while_files_are_replaced_stays(
+    pair: tuple[Path, Machine], how: str
+) -> None:
+    """After the last look and before the file is replaced: a filter of the host's is just there."""
+    source, machine = pair
+    work = work_of(machine)
+    (work / ".git" / "info" / "attributes").write_text("new filter=late\n")
+    late = f"{LAST_MOMENT[how].format(work=work)}; cat"
+    run(work, "git", "config", "filter.late.smudge", late)
+    sh(source, "echo user >>f2; git rm -q f3; echo new >new; git add f2 new; git commit -qm users")
+    name = "f3" if how == "a removed one" else "f2"
+
+    done = push(machine, source, here=Shell(), now=NOW, work_tree=False)
+
+    assert [f"{name} was changed on the host meanwhile" in line for line in done.conflicts] == [
+        True
+    ]
+    assert (work / name).read_text().endswith("agent\n")
+    assert (work / "new").read_text() == "new\n"
+
+
+def test_what_a_killed_push_took_away_comes_back(pair: tuple[Path, Machine]) -> None:
+    """As it was left between the one rename and the other; with the next push or save."""
+    source, machine = pair
+    work = work_of(machine)
+    aside = work.parent / f"{work.name}.push-{machine.mark}" / "old"
+    aside.mkdir(parents=True)
+    (aside.parent / "expected").write_text("")
+    (work / "f2").write_text("agent\n")
+    (work / "f2").rename(aside / "f2")
+
+    pull(machine, HOST, source, now=NOW)
+
+    assert (work / "f2").read_text() == "agent\n"
+    assert not aside.parent.exists()

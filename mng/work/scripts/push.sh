@@ -13,6 +13,7 @@ trap 'exit 130' HUP INT TERM
 exec 8>>"$(git rev-parse --absolute-git-dir)/mng-commit.lock"
 ! command -v flock >/dev/null || flock 8
 open_vault
+recover
 : >"$tmp/conflicts" >"$tmp/orders" >"$tmp/out"
 conflict() { printf 'conflict %s\n' "$*" >>"$tmp/conflicts"; }
 order() { echo "$*" >>"$tmp/orders"; }
@@ -163,6 +164,7 @@ if [ ! -s "$tmp/conflicts" ]; then
     changed_here >"$tmp/said"
     if [ -s "$tmp/paths" ] && [ ! -s "$tmp/said" ]; then
         prepare >"$tmp/said"
+        { cat "$tmp/remove" && LC_ALL=C comm -12 "$tmp/write" "$tmp/here"; } | raw . >"$tmp/expected"
         # A second look, for agents are at work.
         [ -s "$tmp/said" ] || [ "$(snapshot . "$tmp/kept")" = "$plain" ] ||
             echo "the tree changed meanwhile: run it again" >"$tmp/said"
@@ -175,10 +177,15 @@ if [ -s "$tmp/conflicts" ]; then
 fi
 
 if [ -s "$tmp/paths" ]; then
-    names <"$tmp/remove" | xargs -0 rm -f --
-    sed -n 's|/[^/]*$||p' "$tmp/remove" | sort -ru | names | xargs -0 rmdir -p 2>/dev/null || :
+    mkdir -p "$aside/old" "$aside/new"
+    cp "$tmp/expected" "$aside/expected"
     indexed "$tmp/target" read-tree "$target"
-    names <"$tmp/write" | GIT_INDEX_FILE="$tmp/target" git checkout-index -q -f -z --stdin
+    names <"$tmp/write" |
+        GIT_INDEX_FILE="$tmp/target" git checkout-index -q --prefix="$aside/new/" -z --stdin
+    per_directory "$tmp/remove" move_aside
+    sed -n 's|/[^/]*$||p' "$tmp/remove" | sort -ru | names | xargs -0 rmdir -p 2>/dev/null || :
+    per_directory "$tmp/write" swap
+    settle | sed 's/^/conflict /' >>"$tmp/out"
     tries=50
     until entries "$was" "$now" | names | git update-index -z --index-info 2>"$tmp/said"; do
         tries=$((tries - 1))

@@ -1,6 +1,7 @@
 # Comes after `save` and `save_nested`: look, then send.
 cd "$work"
 open_vault
+recover
 [ ! -s "$(git_path . shallow)" ] || report shallow
 
 refs() { # FILE
