@@ -62,7 +62,7 @@ def test_the_example_runs_on_modal(cloud: Cloud) -> None:
     assert len(cloud.heard("impl-agent", "auth-host")) == 2
     assert "a key" in cloud.must("exec", "impl-agent", "echo $ANTHROPIC_API_KEY").out
     host = cloud.listed()["hosts"][0]
-    assert host["expires"] - host["created"] == 8 * 3600
+    assert 0 <= host["expires"] - host["created"] - 8 * 3600 < 60  # by the sandbox's own clock
     cloud.must("down", *files)
 
     assert cloud.sandboxes() == []
