@@ -31,16 +31,18 @@ class Event:
 class Program(AgentKind):
     """A program that hooks tell of. What differs between versions is data.
 
-    package: its name at npm. limits, failures: regular expressions of what it says when it is not
-    served. dialogs: those of a screen that waits for a person, with the reason. doings: what it
-    does after an event: idle, busy, asks or failed. working: what its screen says then, where not
-    every end of a turn is an event. flags: its own words for the permissions.
+    package: its name at npm. edits: which of its tools change a file, as a regular expression.
+    limits, failures: regular expressions of what it says when it is not served. dialogs: those of
+    a screen that waits for a person, with the reason. doings: what it does after an event: idle,
+    busy, asks or failed. working: what its screen says then, where not every end of a turn is an
+    event. flags: its own words for the permissions.
     """
 
     resumes = True
     queues = True
     proof = 3
     package: str
+    edits = "Write|Edit|MultiEdit|write_file|replace"
     flags: Mapping[str, tuple[str, ...]]
     dialogs: tuple[tuple[str, str], ...] = ()
     doings: Mapping[str, str]
@@ -55,9 +57,14 @@ class Program(AgentKind):
         return f"npm install -g {self.package}"
 
     def hooks(self, events: Mapping[str, str]) -> dict[str, Any]:
-        """The hooks as three of the programs have them. events: name -> `took`, or ""."""
+        """The hooks as three of the programs have them. events: name -> what else hook.sh does."""
+
+        def command(event: str, more: str) -> str:
+            more += f" '{self.edits}'" if more == "edited" else ""
+            return f'sh "$MNG_AGENT_DIR/program/hook" {event} {more}'.strip()
+
         return {
-            event: [{"hooks": [{"type": "command", "command": _command(event, more)}]}]
+            event: [{"hooks": [{"type": "command", "command": command(event, more)}]}]
             for event, more in events.items()
         }
 
@@ -140,10 +147,6 @@ class Program(AgentKind):
         """Why its last turn failed, where a person or time has to settle that; else ""."""
         said = json.dumps(event.payload)
         return next((reason for words, reason in self.limits if re.search(words, said)), "")
-
-
-def _command(event: str, more: str) -> str:
-    return f'sh "$MNG_AGENT_DIR/program/hook" {event} {more}'.strip()
 
 
 def in_one_line(tool: str, given: object) -> str:
