@@ -103,7 +103,7 @@ class Program(AgentKind):
     def sight(self, spec: AgentSpec, facts: Facts) -> Sighting:
         event = read_event(facts.files.get("event", ""))
         doing, since = self.doing(facts, event)
-        composer = self.look(facts.lit)
+        composer = self.look(facts.lit, facts.screen or "")
         if doing == "asks" and composer:
             doing = "busy"  # someone has answered
         if doing == "busy" and composer and self.working and facts.quiet >= 1:
@@ -122,20 +122,18 @@ class Program(AgentKind):
             return Sighting(AgentState.WAITING, "idle", since)
         return Sighting(AgentState.STARTING, "its composer is not up yet")
 
-    def look(self, lit: str | None) -> str:
+    def look(self, lit: str | None, screen: str) -> str:
         """empty, filled, or "" where the composer is not on the screen."""
-        lines = [line for line in (lit or "").splitlines() if line.strip()]
-        if not lines or not self.composer or re.search(self.composer.dialog, lines[-1]):
+        if not lit or not self.composer or re.search(self.composer.dialog, _rows(screen)[-1]):
             return ""
-        shown = lines[-_ROWS:]
+        shown = _rows(lit)
         if any(re.search(self.composer.empty, line) for line in shown):
             return "empty"
         there = any(re.search(self.composer.there, line) for line in shown)
         return "filled" if there else ""
 
     def dialog(self, screen: str) -> str:
-        lines = [line for line in screen.splitlines() if line.strip()]
-        shown = "\n".join(lines[-_ROWS:])
+        shown = "\n".join(_rows(screen))
         return next((reason for said, reason in self.dialogs if re.search(said, shown)), "")
 
     def asked(self, event: Event) -> str:
@@ -147,6 +145,11 @@ class Program(AgentKind):
         """Why its last turn failed, where a person or time has to settle that; else ""."""
         said = json.dumps(event.payload)
         return next((reason for words, reason in self.limits if re.search(words, said)), "")
+
+
+def _rows(screen: str) -> list[str]:
+    """The last lines of a screen in which anything stands."""
+    return [line for line in screen.splitlines() if line.strip()][-_ROWS:] or [""]
 
 
 def in_one_line(tool: str, given: object) -> str:
