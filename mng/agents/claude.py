@@ -12,7 +12,7 @@ from mng.model.spec import AgentSpec
 
 _EVENTS = {
     "SessionStart": "", "UserPromptSubmit": "took", "PermissionRequest": "", "Stop": "told",
-    "StopFailure": "told", "PostToolUse": "",
+    "StopFailure": "told", "PostToolUse": "edited",
 }  # fmt: skip
 
 # What a person would be asked at a first start is settled in the agent's own configuration.

@@ -11,7 +11,7 @@ from mng.agents.program import SESSION, Event, Program, in_one_line, shared
 from mng.model.spec import AgentSpec
 
 _EVENTS = {"SessionStart": "", "BeforeAgent": "took", "AfterAgent": "", "Notification": "",
-           "AfterTool": ""}  # fmt: skip
+           "AfterTool": "edited"}  # fmt: skip
 _PREPARE = (
     SESSION
     + 'own="$GEMINI_CLI_HOME/.gemini"\nmkdir -p "$own"\n'

@@ -41,7 +41,8 @@ class Composer:
     """How a program's composer is told on its screen, by extended regular expressions of a line.
 
     Dim text is left out before: it is a hint, no draft. empty: there, with nothing in it. there:
-    on the screen, with or without text. dialog: the screen's last line where a dialog is open.
+    on the screen, with or without text. dialog: the screen's last line, dim text and all, where a
+    dialog is open.
     """
 
     empty: str

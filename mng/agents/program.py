@@ -31,16 +31,18 @@ class Event:
 class Program(AgentKind):
     """A program that hooks tell of. What differs between versions is data.
 
-    package: its name at npm. limits, failures: regular expressions of what it says when it is not
-    served. dialogs: those of a screen that waits for a person, with the reason. doings: what it
-    does after an event: idle, busy, asks or failed. working: what its screen says then, where not
-    every end of a turn is an event. flags: its own words for the permissions.
+    package: its name at npm. edits: which of its tools change a file, as a regular expression.
+    limits, failures: regular expressions of what it says when it is not served. dialogs: those of
+    a screen that waits for a person, with the reason. doings: what it does after an event: idle,
+    busy, asks or failed. working: what its screen says then, where not every end of a turn is an
+    event. flags: its own words for the permissions.
     """
 
     resumes = True
     queues = True
     proof = 3
     package: str
+    edits = "Write|Edit|MultiEdit|write_file|replace"
     flags: Mapping[str, tuple[str, ...]]
     dialogs: tuple[tuple[str, str], ...] = ()
     doings: Mapping[str, str]
@@ -61,9 +63,14 @@ class Program(AgentKind):
         return ("event", f"^[0-9]+ ({names})$")
 
     def hooks(self, events: Mapping[str, str]) -> dict[str, Any]:
-        """The hooks as three of the programs have them. events: name -> `took`, or ""."""
+        """The hooks as three of the programs have them. events: name -> what else hook.sh does."""
+
+        def command(event: str, more: str) -> str:
+            more += f" '{self.edits}'" if more == "edited" else ""
+            return f'sh "$MNG_AGENT_DIR/program/hook" {event} {more}'.strip()
+
         return {
-            event: [{"hooks": [{"type": "command", "command": _command(event, more)}]}]
+            event: [{"hooks": [{"type": "command", "command": command(event, more)}]}]
             for event, more in events.items()
         }
 
@@ -102,7 +109,7 @@ class Program(AgentKind):
     def sight(self, spec: AgentSpec, facts: Facts) -> Sighting:
         event = read_event(facts.files.get("event", ""))
         doing, since = self.doing(facts, event)
-        composer = self.look(facts.lit)
+        composer = self.look(facts.lit, facts.screen or "")
         if doing == "asks" and composer:
             doing = "busy"  # someone has answered
         if doing == "busy" and composer and self.working and facts.quiet >= 1:
@@ -121,20 +128,18 @@ class Program(AgentKind):
             return Sighting(AgentState.WAITING, "idle", since)
         return Sighting(AgentState.STARTING, "its composer is not up yet")
 
-    def look(self, lit: str | None) -> str:
+    def look(self, lit: str | None, screen: str) -> str:
         """empty, filled, or "" where the composer is not on the screen."""
-        lines = [line for line in (lit or "").splitlines() if line.strip()]
-        if not lines or not self.composer or re.search(self.composer.dialog, lines[-1]):
+        if not lit or not self.composer or re.search(self.composer.dialog, _rows(screen)[-1]):
             return ""
-        shown = lines[-_ROWS:]
+        shown = _rows(lit)
         if any(re.search(self.composer.empty, line) for line in shown):
             return "empty"
         there = any(re.search(self.composer.there, line) for line in shown)
         return "filled" if there else ""
 
     def dialog(self, screen: str) -> str:
-        lines = [line for line in screen.splitlines() if line.strip()]
-        shown = "\n".join(lines[-_ROWS:])
+        shown = "\n".join(_rows(screen))
         return next((reason for said, reason in self.dialogs if re.search(said, shown)), "")
 
     def asked(self, event: Event) -> str:
@@ -148,8 +153,9 @@ class Program(AgentKind):
         return next((reason for words, reason in self.limits if re.search(words, said)), "")
 
 
-def _command(event: str, more: str) -> str:
-    return f'sh "$MNG_AGENT_DIR/program/hook" {event} {more}'.strip()
+def _rows(screen: str) -> list[str]:
+    """The last lines of a screen in which anything stands."""
+    return [line for line in screen.splitlines() if line.strip()][-_ROWS:] or [""]
 
 
 def in_one_line(tool: str, given: object) -> str:

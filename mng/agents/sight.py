@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from mng.model.name import NAME, AgentName
 from mng.model.record import Damaged, Record, read_record
 from mng.model.spec import AgentSpec, HostSpec, Owner
 from mng.model.transport import Machine
-from mng.model.world import AgentState, HostState, LiveAgent, LiveHost, Sent, SentState
+from mng.model.world import AgentState, Edit, HostState, LiveAgent, LiveHost, Sent, SentState
 
 Files = Mapping[str, list[str]]  # the lines of each file in an agent's directory
 
@@ -24,6 +25,7 @@ _STYLE = re.compile(r"\x1b\[[0-9;:]*m|[\x0e\x0f]")
 _COLOUR = r"\x1b\[[349][0-9;:]*m"
 _CURSOR = rf"(?:\x1b\[7m(?:{_COLOUR})*[^\x1b]{{1,4}})?"
 _DIM = re.compile(rf"{_CURSOR}\x1b\[(?:[013479];)*2m(?:{_COLOUR}|[^\x1b])*")
+_EDITS_FOR = 600  # seconds for which an edit is told
 _NONCE = "mng-screen-7f3a9c"
 
 
@@ -224,7 +226,10 @@ def _live_agent(
     try:
         record = read_record("\n".join(text), AgentSpec)
         spec = record.spec
-        base = dataclasses.replace(base, owner=record.owner, spec=spec, created=record.created)
+        edits = tuple(_edits(files.get("edits", []), view.now - _EDITS_FOR))
+        base = dataclasses.replace(
+            base, owner=record.owner, spec=spec, created=record.created, edits=edits
+        )
         kind = find_kind(spec.type)
         if pane is None and journal.damage:
             raise Damaged(f"its journal has a damaged line: {journal.damage!r}")
@@ -257,6 +262,20 @@ def _live_agent(
         pid=pane.pid,
         created=pane.created,
     )
+
+
+def _edits(lines: Iterable[str], since: int) -> Iterator[Edit]:
+    """The last edit of each file from then on; a line is a time and a path as JSON has it."""
+    last = {}
+    for line in lines:
+        at, _, path = line.partition(" ")
+        if at.isdigit() and int(at) >= since:
+            last[path] = int(at)
+    for path, at_last in last.items():
+        try:
+            yield Edit(json.loads(f'"{path}"'), at_last)
+        except ValueError:
+            yield Edit(path, at_last)
 
 
 def _with_end(agent: LiveAgent, status: int | None, signal: int | None, at: int) -> LiveAgent:

@@ -19,6 +19,7 @@ from mng.cli.table import Paint, ago, columns, short
 from mng.engine.fleet import Fleet
 from mng.model.name import HostName
 from mng.model.world import AgentState, HostState, LiveAgent, LiveHost, SentState, World
+from mng.reconcile.changes import shared_files
 
 _ORDER = list(AgentState)  # those that need the user come first
 _COLOURS = {
@@ -49,6 +50,8 @@ def list_(
     if output in TABLES:
         work = _work(fleet, world, hosts) if output is Output.WIDE else {}
         _print_table(world, agents, hosts, work, Paint(sys.stdout, never=no_color))
+        for file in shared_files(agents) if output is Output.WIDE else ():
+            print(f"mng: on {file.host}, {file} within ten minutes", file=sys.stderr)
     else:
         from mng.cli.documents import list_document, print_document
 

@@ -23,6 +23,7 @@ from mng.model.action import (
     UpdateHost,
 )  # fmt: skip
 from mng.model.event import (
+    Changed,
     Converged,
     Event,
     Failed,
@@ -102,6 +103,9 @@ class PlainView:
                 return [*lines, f"  try: {hint}"] if hint else lines
             case Skipped(step, because):
                 return [self.paint("dim", f"- {thing_of(step)}: skipped, {because}")]
+            case Changed(what, subject, was, now, why):
+                states = f"{was} -> {now or 'gone'}" if was else now
+                return [f"{what} {subject}  {states}" + (f"  {why}" if why else "")]
             case Observed() | Started() | Progress() | Converged():
                 return []
 

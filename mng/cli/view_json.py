@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from mng.model.action import Plan, SendMessage, Step
 from mng.model.event import (
+    Changed,
     Converged,
     Event,
     Failed,
@@ -57,6 +58,9 @@ def event_document(event: Event) -> dict[str, Any]:
             return {"event": "skipped", **_step(step), "words": because}
         case Converged(status, interrupted):
             return {"event": "converged", "exit_status": status, "interrupted": interrupted}
+        case Changed(what, subject, was, now, why):
+            states = {"was": was, "now": now, "why": why}
+            return {"event": "changed", "what": what, "subject": subject, **states}
 
 
 def _step(step: Step) -> dict[str, Any]:

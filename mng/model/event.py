@@ -89,4 +89,20 @@ class Converged:
     late: bool = False
 
 
-Event: TypeAlias = Observed | Planned | Started | Progress | Finished | Failed | Skipped | Converged
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Something live is not as it was seen before.
+
+    what: host, agent, message, or file. was, now: its states in one word, "" for not there.
+    """
+
+    what: str
+    subject: str
+    was: str
+    now: str
+    why: str = ""
+
+
+Event: TypeAlias = (
+    Observed | Planned | Started | Progress | Finished | Failed | Skipped | Converged | Changed
+)

@@ -63,6 +63,14 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """A file that an agent has changed, and when it did so last, in seconds since the epoch."""
+
+    path: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class LiveHost:
     """A host that exists, or that has ended and kept its work. Times are seconds since the epoch.
 
@@ -93,7 +101,8 @@ class LiveAgent:
     """An agent that was made and not destroyed, its process alive or not.
 
     incarnation: the id of this start; every effect names the one it is meant for.
-    sent: its ledger, oldest first. resumes: its kind can continue the conversation.
+    sent: its ledger, oldest first. edits: those of the last ten minutes, where its kind tells.
+    resumes: its kind can continue the conversation.
     """
 
     name: AgentName
@@ -107,6 +116,7 @@ class LiveAgent:
     pid: int | None = None
     exit_status: int | None = None
     sent: tuple[Sent, ...] = ()
+    edits: tuple[Edit, ...] = ()
     resumes: bool = False
 
     @property

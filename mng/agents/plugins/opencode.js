@@ -1,5 +1,6 @@
 // OpenCode's side of mng: it takes what is said from `inbox`, each text once, and leaves what it
-// does as `event`, its conversation as `session`, and what was taken as `evidence`.
+// does as `event`, its conversation as `session`, what was taken as `evidence`, and the files that it
+// changes as `edits`.
 import { createHash } from "node:crypto"
 import fs from "node:fs"
 import path from "node:path"
@@ -60,6 +61,12 @@ export const Mng = async ({ client }) => {
       fs.appendFileSync(at("evidence"), createHash("sha256").update(form).digest("hex").slice(0, 16) + "\n")
       if (input.sessionID !== session) replace("session", (session = input.sessionID) + "\n")
       tell("taken")
+    },
+    "tool.execute.after": async (input, output) => {
+      const file = ["edit", "write"].includes(input.tool) && (input.args?.filePath ?? output.metadata?.filepath)
+      if (!file) return
+      const form = JSON.stringify(path.resolve(file)).slice(1, -1)
+      fs.appendFileSync(at("edits"), `${Math.floor(Date.now() / 1000)} ${form}\n`)
     },
     event: async ({ event }) => {
       const told = event.properties ?? {}

@@ -36,11 +36,13 @@ evidence() { n=$(grep -c "^$digest" "agents/$agent/evidence" 2>/dev/null) || :; 
 drafted() { [ "$(cat "agents/$agent/draft" 2>/dev/null)" = "$pid" ]; }
 
 # composer: empty, filled, or nothing where a dialog or something else has its place
+plain() { LC_ALL=C sed -e "s/$esc\[[0-9;:]*m//g" -e 's/[[:cntrl:]]//g' | grep '[^ ]'; }
 composer() {
-    screen=$(tm capture-pane -p -e -t "$pane" | LC_ALL=C sed -E \
-        -e "s/($esc\[7m($esc\[[349][0-9;:]*m)*[^$esc]{1,4})?$esc\[([013479];)*2m($esc\[[349][0-9;:]*m|[^$esc])*//g" \
-        -e "s/$esc\[[0-9;:]*m//g" -e 's/[[:cntrl:]]//g' | grep '[^ ]') || return 0
-    ! printf '%s\n' "$screen" | tail -n 1 | grep -Eq -e "$last" || return 0
+    screen=$(tm capture-pane -p -e -t "$pane")
+    ! printf '%s\n' "$screen" | plain | tail -n 1 | grep -Eq -e "$last" || return 0
+    screen=$(printf '%s\n' "$screen" | LC_ALL=C sed -E \
+        "s/($esc\[7m($esc\[[349][0-9;:]*m)*[^$esc]{1,4})?$esc\[([013479];)*2m($esc\[[349][0-9;:]*m|[^$esc])*//g" |
+        plain) || return 0
     if printf '%s\n' "$screen" | grep -Eq -e "$empty"; then echo empty
     elif printf '%s\n' "$screen" | grep -Eq -e "$there"; then echo filled; fi
 }

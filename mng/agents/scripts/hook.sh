@@ -1,7 +1,8 @@
-# hook EVENT [took|told]   called by an agent's program with its JSON, one line, on stdin
+# hook EVENT [took|told|edited TOOLS]   called by an agent's program with its JSON, one line, on stdin
 # Leaves the last event as `event`, the conversation's id as `session`, and, of a text that was
 # taken, the digest of its JSON form as a line of `evidence`; told: of those that the transcript tells
-# of, which were taken in the middle of a turn. Prints nothing: a program may read it.
+# of, which were taken in the middle of a turn; edited: the file that one of these tools has changed
+# becomes a line of `edits`, of which the newest are kept. Prints nothing: a program may read it.
 cd "$MNG_AGENT_DIR" 2>/dev/null || exit 0
 umask 077
 new=.event.$$
@@ -31,6 +32,12 @@ if [ "${2:-}" = told ]; then
     done
     rm -f "$new.line"
 fi 2>/dev/null
+if [ "${2:-}" = edited ] && after tool_name | grep -Eqx -e "$3"; then
+    path=$(after file_path)
+    case $path in /* | '') ;; *) path=$(after cwd)/$path ;; esac
+    [ -z "$path" ] || echo "$(date +%s) $path" >>edits
+    if [ "$(wc -l <edits)" -gt 200 ]; then tail -n 100 edits >"$new.edits" && mv "$new.edits" edits; fi
+fi
 { echo "$(date +%s) $1"; head -c 4000 "$new"; echo; } >"$new.short"
 mv "$new.short" event
 rm -f "$new"

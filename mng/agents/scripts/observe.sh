@@ -10,7 +10,7 @@ for fact in host.json work.done setup.done closing keep.failed; do
 done
 looking=" $* "
 set --
-for file in agents/*/*.json agents/*/journal agents/*/evidence agents/*/draft \
+for file in agents/*/*.json agents/*/journal agents/*/evidence agents/*/edits agents/*/draft \
     agents/*/event agents/*/home/sessions/*.json; do
     [ ! -f "$file" ] || set -- "$@" "$file"
 done
