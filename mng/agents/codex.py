@@ -47,7 +47,9 @@ class Codex(Program):
     package = "@openai/codex"
     credentials = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
     # Its history's glyph is dim, and a dialog that has the same one ends in other words.
-    composer = Composer(empty="^› *$", there="^›( |$)", dialog="Press enter to|esc to (cancel|go)")
+    composer = Composer(
+        empty="^› *$", there="^›( |$)", dialog="[Ee]nter (to |continue)|esc (to (cancel|go)|back)"
+    )
     flags = MappingProxyType(
         {
             "ask": ("-a", "on-request", "-s", "read-only"),
@@ -57,7 +59,7 @@ class Codex(Program):
     )
     dialogs = (
         (r"Sign in with ChatGPT|Welcome to Codex", "login: it has none"),
-        (r"Trust this folder|Do you trust", "trust: it asks about this folder"),
+        (r"Trust this folder|Do you trust|Folder access", "trust: it asks about this folder"),
         (r"Hooks need review", "trust: it asks about hooks"),
         (r"Would you like to", "permission: it asks"),
         (r"Press enter to (confirm|continue)", "a dialog is open"),

@@ -28,9 +28,16 @@ _NEW = """\
 session=${MNG_AGENT_DIR##*/.}-0000-4000-8000-000000000000
 echo "$session" >"$MNG_AGENT_DIR/session"
 """
-_BEGIN = """\
+# Each life begins a new head in the file. One in which nothing was said would hide all before it.
+_BEGIN = r"""
 for file in "$own"/tmp/*/chats/session-*-"${session%%-*}"*; do
-    [ ! -f "$file" ] || again=1
+    [ -f "$file" ] || continue
+    again=1
+    awk '/^{"sessionId":/ { held = ""; said = 0 }
+        /^{"id":/ { printf "%s", held; held = ""; said = 1 }
+        said { print; next }
+        { held = held $0 "\n" }' "$file" >"$file.part"
+    if [ -s "$file.part" ]; then mv "$file.part" "$file"; else rm -f "$file.part"; fi
 done
 if [ "${again:-}" = 1 ]; then set -- "$@" --resume "$session"
 else set -- "$@" --session-id "${session:-${MNG_AGENT_DIR##*/.}-0000-4000-8000-000000000000}"; fi
