@@ -122,7 +122,7 @@ def test_a_turn_that_is_interrupted_has_ended(stage: AgentStage, program: str) -
         eventually(lambda: "again" in stage.screen("a"))
         stage.keys("a", "Escape")
 
-    stage.until_state("a", "WAITING", timeout=20)
+    stage.until_state("a", "WAITING", timeout=60)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

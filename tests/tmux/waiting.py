@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(condition: Callable[[], T], *, timeout: float = 20.0) -> T:
+def eventually(condition: Callable[[], T], *, timeout: float = 60.0) -> T:
     """What the condition returns as soon as that is true. `timeout` is seconds.
 
     Raises AssertionError with the last value. A condition may raise OSError for "not yet".
