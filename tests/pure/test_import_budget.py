@@ -25,8 +25,10 @@ agents:
 
 def loaded(home: Path, *words: str) -> set[str]:
     """The packages and modules that a command loads, in a world without anything."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("MNG_")}
-    environ["MNG_HOME"] = str(home / "mng")
+    # Tests on the loopback Modal, in the same process before, lend it their token.
+    lent = ("MNG_", "MODAL_")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(lent)}
+    environ |= {"MNG_HOME": str(home / "mng"), "HOME": str(home)}
     done = subprocess.run(
         [*MNG, *words], cwd=home, env=environ, capture_output=True, text=True, check=False
     )
