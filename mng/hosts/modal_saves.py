@@ -127,9 +127,11 @@ class Saves:
         homes = {file.rpartition("/")[0] for file in files if f"/{host}/" in f"/{file}"}
         own = [home for home in homes if any(f".{mark}." in file for file in _in(files, home))]
         doomed = [file for home in own for file in _in(files, home)]
-        # Who misses any of it then finds that the host is no more.
-        for views in (True, False):
-            some = [file for file in doomed if file.endswith(".view") is views]
+        views = [file for file in doomed if file.endswith(".view")]
+        views.sort(key=lambda file: file.rpartition("/")[2])  # which begins with its time
+        # The newest view goes when no older one could take its place, and before what it tells
+        # of: so who misses anything of it then finds that the host is no more.
+        for some in (views[:-1], views[-1:], set(doomed).difference(views)):
             await together(*map(self._remove, some))
 
     async def _remove(self, path: str) -> None:
