@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.tmux.files import files_with
 from tests.tmux.waiting import eventually
 
 from .rig import KEY, AgentStage
@@ -34,8 +35,7 @@ def test_a_key_is_in_no_file(stage: AgentStage, program: str) -> None:
     stage.raised({"a": stage.real(program, "hello")})
     eventually(lambda: stage.heard() == ["hello"], timeout=60)
 
-    files = [path for path in stage.home.rglob("*") if path.is_file()]
-    assert [str(path) for path in files if KEY[-20:].encode() in path.read_bytes()] == []
+    assert files_with(stage.home, KEY[-20:]) == []
     assert KEY[-20:] not in stage.tmux("show-environment", "-g")
 
 

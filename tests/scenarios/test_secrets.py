@@ -6,6 +6,7 @@ import contextlib
 
 import psutil
 
+from tests.tmux.files import files_with
 from tests.tmux.waiting import eventually
 
 from .stage import Stage, runs, watching
@@ -47,9 +48,7 @@ def test_a_secret_is_in_no_file(stage: Stage) -> None:
     """Nothing under MNG_HOME holds it."""
     raised(stage)
 
-    for path in stage.home.rglob("*"):
-        if path.is_file():
-            assert VALUE[:6].encode() not in path.read_bytes(), path
+    assert files_with(stage.home, VALUE[:6]) == []
 
 
 def test_a_secret_is_nowhere_in_tmux(stage: Stage) -> None:

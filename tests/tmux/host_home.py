@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -213,7 +213,3 @@ def all_at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
     for thread in threads:
         thread.join()
     return [results[number] for number in range(len(calls))]
-
-
-def files_below(path: Path) -> Iterator[Path]:
-    return (file for file in path.rglob("*") if file.is_file())

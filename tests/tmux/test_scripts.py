@@ -11,7 +11,8 @@ import pytest
 from mng.model.world import Sent, SentState
 from tests.tmux.waiting import eventually
 
-from .host_home import MARK, Home, all_at_once, files_below, kill_group
+from .files import files_with
+from .host_home import MARK, Home, all_at_once, kill_group
 
 SLEEPER = ["sleep", "1000"]
 
@@ -104,7 +105,7 @@ def test_a_secret_reaches_the_agent_and_stays_nowhere(home: Home) -> None:
     eventually(lambda: agent.name() == "sleep")
     assert agent.environ()["KEY"] == secret
     words = "second `line`"
-    assert [file for file in files_below(home.home) if words.encode() in file.read_bytes()] == []
+    assert files_with(home.home, words) == []
     for shown in ("show-environment -g", "show-environment", "show-options -g", "show-options -p"):
         assert words not in home.tmux(*shown.split(), *([] if "-g" in shown else ["-t", "=ada:"]))
     assert not any(words in " ".join(one.cmdline()) for one in home.processes())
@@ -277,7 +278,8 @@ def test_a_look_changes_nothing(home: Home) -> None:
     def state() -> object:
         files = {
             file: (file.stat().st_mtime_ns, file.stat().st_size, file.stat().st_ino)
-            for file in files_below(home.home)
+            for file in home.home.rglob("*")
+            if file.is_file()
         }
         return files, home.tmux(*asked), home.tmux("show-options", "-g"), home.buffers()
 
