@@ -14,6 +14,7 @@ from mng.model.name import HostName
 from mng.model.transport import Machine
 from mng.work import git
 from mng.work.receive import Report, receive
+from mng.work.saved import PULLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def fetch(machine: Machine, host: HostName, repository: Path, *, now: datetime) 
 
 
 def _ours(repository: Path, host: HostName) -> Iterator[tuple[str, str]]:
-    places = (f"refs/remotes/mng/{host.name}/", f"refs/mng/{host.name}/")
+    places = (f"{PULLED}{host.name}/", f"refs/mng/{host.name}/")
     found = git.run_git(repository, "for-each-ref", "--format=%(refname) %(objectname)", *places)
     for line in os.fsdecode(found).split("\n")[:-1]:
         name, _, id_ = line.partition(" ")
@@ -124,9 +125,9 @@ def _names(host: HostName, report: Report) -> Iterator[tuple[str, str]]:
     for name, id_ in report.refs.items():
         kind, _, rest = name.partition("/")
         if kind == "heads":
-            yield f"refs/remotes/mng/{host.name}/{_place(rest)}", id_
+            yield f"{PULLED}{host.name}/{_place(rest)}", id_
         elif kind == "tags":
-            yield f"refs/remotes/mng/{host.name}/{name}", id_
+            yield f"{PULLED}{host.name}/{name}", id_
         elif name != "HEAD":
             yield f"refs/mng/{host.name}/{name}", id_
     if "HEAD" in report.refs and "work-tree" not in report.refs:

@@ -6,7 +6,7 @@ import gzip
 import json
 import os
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from mng.model.transport import Machine
 from mng.work import git, remote
 from mng.work.draft import Draft, free_names
 from mng.work.receive import SENDS, Broken, Report, read_report, receive
-from mng.work.saved import SAVED, STAMP
+from mng.work.saved import PULLED, SAVED, STAMP
 from mng.work.source import repository_of
 from mng.work.stream import CHUNK
 
@@ -138,14 +138,25 @@ def _into_repository(job: _Job, repository: Path) -> Saved:
 
 
 def _known_to_both(machine: Machine, repository: Path) -> bytes:
-    """Commits that a ref of the source reaches: what the host need not send, if it has them."""
-    listed = git.run_git(repository, "for-each-ref", "--format=%(objectname)")
+    """Commits that a lasting ref of the source reaches: what the host need not send, if it has
+    them."""
+    known = [id_ for id_, _ in _lasting(repository)]
     came = remote.facts(machine)
     if came is not None and came.base:
         with suppress(git.GitFailed):  # the source may have dropped it
-            if git.run_git(repository, "for-each-ref", "--count=1", f"--contains={came.base}"):
-                listed += came.base.encode() + b"\n"
-    return listed
+            if any(_lasting(repository, f"--contains={came.base}")):
+                known.append(came.base)
+    return "".join(f"{id_}\n" for id_ in known).encode()
+
+
+def _lasting(repository: Path, *options: str) -> Iterator[tuple[str, str]]:
+    """Ids and names of refs, but of those that `pull` made, for the next pull may move them."""
+    form = "--format=%(objectname) %(refname)"
+    for line in os.fsdecode(git.run_git(repository, "for-each-ref", form, *options)).split("\n"):
+        id_, _, name = line.partition(" ")
+        ours = name.startswith((PULLED, "refs/mng/")) and not name.startswith(SAVED)
+        if id_ and not ours:
+            yield id_, name
 
 
 def _has_refs(repository: Path, prefix: str) -> bool:

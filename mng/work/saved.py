@@ -21,6 +21,7 @@ _STATES = frozenset(
 )  # fmt: skip
 
 SAVED = "refs/mng/saved/"
+PULLED = "refs/remotes/mng/"
 STAMP = "%Y%m%dT%H%M%SZ"
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from mng.errors import SaveFailed
 from mng.work.inward import bring_in
+from mng.work.pull import pull
 from mng.work.save import Saved, WorkState, changed_since, save, summary
 
 from .workbench import (
@@ -58,6 +59,18 @@ def test_all_work_can_be_read_back_from_the_source(tmp_path: Path, local: bool, 
     author = run(desk.source, "git", "log", "-1", "--format=%an <%ae> %s", f"{PREFIX}/work-tree")
     assert author == ("mng <mng@mng.invalid> h.local at 2026-11-23 20:45:00 UTC: uncommitted work")
     run(desk.source, "git", "fsck", "--strict")
+
+
+def test_what_was_only_pulled_is_saved_all_the_same(desk: Desk) -> None:
+    """The next pull may move the refs that it was brought to."""
+    work_hard(desk.work)
+    pull(desk.machine, HOST, desk.source, now=NOW)
+
+    saved = desk.save()
+
+    assert saved.commits == 2
+    assert {f"{PREFIX}/heads/main", f"{PREFIX}/work-tree"} <= set(refs_of(desk.source, PREFIX))
+    assert not changed_since(desk.machine, HOST, saved, now=NOW)
 
 
 def test_a_source_below_the_top_of_its_repository_takes_the_work(desk: Desk) -> None:
