@@ -10,7 +10,7 @@ from mng.cli.documents import yaml_text
 from mng.engine.fleet import Fleet
 from mng.errors import HostError
 from mng.model.name import AgentName, HostName
-from mng.model.spec import Env, Secret
+from mng.model.spec import Env, Secret, message_name
 from mng.model.world import LiveAgent, LiveHost, World
 
 
@@ -76,14 +76,17 @@ def _agent(fleet: Fleet, world: World, agent: LiveAgent) -> dict[str, Any]:
             wanted[name] = dict(value) if isinstance(value, dict) else value
     if agent.sent:
         texts = remote.texts(fleet.machine(agent.name.host), agent.name)
-        wanted["messages"] = [_message(sent.key, texts.get(sent.key, "")) for sent in agent.sent]
+        # What a file says no more is no change: so one that was only recorded, for it has no text,
+        # and one whose id was given another text since.
+        newest = {message_name(sent.key): sent.key for sent in agent.sent}
+        said = [sent.key for sent in agent.sent if sent.key in {*newest.values()} & {*texts}]
+        wanted["messages"] = [_message(key, texts[key]) for key in said]
     return wanted
 
 
 def _message(key: str, text: str) -> dict[str, Any]:
-    """A key with a dot is the text's own digest; any other was an id."""
-    id_ = {} if "." in key else {"id": key}
-    return {**id_, "text": text, "template": False}
+    id_ = message_name(key)
+    return {**({"id": id_} if id_ != key else {}), "text": text, "template": False}
 
 
 def _env(env: Env) -> dict[str, Any]:

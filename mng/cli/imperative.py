@@ -37,6 +37,7 @@ from mng.model.spec import (
     Secret,
     WantedAgent,
     message_keys,
+    message_name,
 )  # fmt: skip
 from mng.model.world import World
 from mng.reconcile import intent
@@ -175,9 +176,9 @@ def message(
         raise UsageError(f"{id_!r} is not an id", hint=MESSAGE_ID_RULE)
     fleet, world = the_world(names)
     agents = pick_agents(world, list(dict.fromkeys(names)))
+    (key,) = message_keys([(id_ or f"adhoc-{secrets.token_hex(6)}", text)])
     if id_ is not None:
-        _check_unused(fleet, world, agents, id_, text)
-    key = id_ or f"adhoc-{secrets.token_hex(6)}"
+        _check_unused(fleet, world, agents, key)
     said = MessageSpec(key, text, when="now", origin="adhoc", command=command)
     want = intent.message(agents, said)
     # A host comes along only if it must be asked; nothing of it is changed.
@@ -188,15 +189,16 @@ def message(
     raise typer.Exit(drive(run, Consent(), manner))
 
 
-def _check_unused(fleet: Fleet, world: World, agents: list[AgentName], key: str, text: str) -> None:
+def _check_unused(fleet: Fleet, world: World, agents: list[AgentName], key: str) -> None:
     """An id that an agent knows stands for one text. Raises IsHeld where it was another."""
+    id_ = message_name(key)
     for name in agents:
-        if world.unknown(name.host) or all(sent.key != key for sent in world.agents[name].sent):
-            continue
-        said = remote.texts(fleet.machine(name.host), name).get(key)
-        if said is not None and message_keys([(None, said)]) != message_keys([(None, text)]):
+        sent = () if world.unknown(name.host) else world.agents[name].sent
+        others = [one.key for one in sent if message_name(one.key) == id_]
+        if others and key not in others:
+            said = remote.texts(fleet.machine(name.host), name).get(others[-1], "")
             raise IsHeld(
-                f"{name} was sent another text with the id {key!r}: {short(said)!r}",
+                f"{name} was sent another text with the id {id_!r}: {short(said)!r}",
                 hint=f"another --id, or none   (mng messages {name})",
             )
 

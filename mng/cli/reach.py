@@ -18,6 +18,7 @@ from mng.engine.follow import Goal, follow, wait_for
 from mng.errors import AgentError, CannotRun, HostError, TimedOut, UsageError
 from mng.hosts.process import joined
 from mng.model.name import AgentName, HostName
+from mng.model.spec import message_name
 from mng.model.transport import Machine
 from mng.model.world import AgentState, World
 
@@ -175,7 +176,7 @@ def _ledger(fleet: Fleet, world: World, name: AgentName) -> list[dict[str, objec
     journal = Journal(glance(machine).files.get(name.name, {}).get("journal", []))
     return [
         {
-            "id": sent.key, "state": str(sent.state), "from": sent.origin,
+            "id": message_name(sent.key), "state": str(sent.state), "from": sent.origin,
             "at": journal.times.get(sent.key, 0), "text": texts.get(sent.key, ""),
         }
         for sent in world.agents[name].sent

@@ -19,6 +19,7 @@ from mng.model.event import (
     Skipped,
     Started,
 )  # fmt: skip
+from mng.model.spec import message_name
 from mng.reconcile.builder import subject_of
 from mng.reconcile.text import plan_rows, sign, subject_text
 
@@ -71,7 +72,7 @@ def _step(step: Step) -> dict[str, Any]:
         "subject": str(subject_of(action)),
     }
     if isinstance(action, SendMessage):
-        document["message"] = action.message.key
+        document["message"] = message_name(action.message.key)
     return document
 
 

@@ -15,7 +15,7 @@ from mng.config.document import fields_at
 from mng.config.load import Loaded
 from mng.config.source import Node, Path_, has_template
 from mng.errors import NotFound
-from mng.model.spec import Env, MessageSpec, Secret, WantedAgent, WantedHost
+from mng.model.spec import Env, MessageSpec, Secret, WantedAgent, WantedHost, message_name
 
 _SAFE_IN_BLOCK = re.compile(
     r"[\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*"
@@ -78,8 +78,8 @@ def _env(env: Env) -> dict[str, Any]:
 
 def _message(message: MessageSpec) -> Any:
     shown: dict[str, Any] = {}
-    if "." not in message.key:
-        shown["id"] = message.key
+    if (name := message_name(message.key)) != message.key:
+        shown["id"] = name
     shown["text"] = message.text
     if message.when:
         shown["when"] = message.when

@@ -177,20 +177,25 @@ def forbidden(text: str) -> str:
 def message_keys(messages: Iterable[tuple[str | None, str]]) -> list[str]:
     """The identities of an agent's messages, given as (id or None, text), in order.
 
-    The explicit id, else the digest of the text without trailing blanks and which occurrence of
-    it this is; a digest key has a dot, which no id has.
+    The explicit id with the digest of the text without trailing blanks, so that an edit is known
+    for one; without an id the digest, and which occurrence of it this is. No id has `~` or a dot.
     """
     seen: dict[str, int] = {}
     keys = []
     for id_, text in messages:
-        if id_ is not None:
-            keys.append(id_)
-            continue
         lines = [line.rstrip() for line in text.replace("\r\n", "\n").split("\n")]
         digest = hashlib.sha256("\n".join(lines).rstrip().encode()).hexdigest()[:16]
+        if id_ is not None:
+            keys.append(f"{id_}~{digest}")
+            continue
         seen[digest] = seen.get(digest, 0) + 1
         keys.append(f"{digest}.{seen[digest]}")
     return keys
+
+
+def message_name(key: str) -> str:
+    """What a user calls a message: its id, where it has one, else its key."""
+    return key.partition("~")[0]
 
 
 @dataclass(frozen=True, slots=True)

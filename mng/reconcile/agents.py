@@ -17,7 +17,7 @@ from mng.model.action import (
     UpdateAgent,
 )  # fmt: skip
 from mng.model.name import AgentName
-from mng.model.spec import Change, Condition, Desired, MessageSpec, WantedAgent
+from mng.model.spec import Change, Condition, Desired, MessageSpec, WantedAgent, message_name
 from mng.model.world import AgentState, LiveAgent, Sent, SentState
 from mng.reconcile.builder import Builder, count, not_owned
 from mng.reconcile.drift import Drift, classes, drift, in_words
@@ -316,4 +316,4 @@ def _quote(message: MessageSpec, place: dict[str, int]) -> str:
     text = " ".join(message.text.split())
     text = text if len(text) <= 28 else text[:25] + "..."
     number = f" {place[message.key]}" if message.key in place and message.at else ""
-    return f'message{number} "{text}"' if text else f"message {message.key}"
+    return f'message{number} "{text}"' if text else f"message {message_name(message.key)}"

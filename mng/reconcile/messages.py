@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mng.model.spec import MessageSpec
+from mng.model.spec import MessageSpec, message_name
 from mng.model.world import Sent, SentState
 
 Settlement = Literal["send", "accept"]
 
 _UNSURE = "uncertain: the host died while it was typed, and nothing proves that it arrived"
+_EDITED = "edited since it was said"
 _BEHIND = "waits for the one that is uncertain"
 
 
@@ -68,11 +69,18 @@ def settle(
         case "accept":
             return Verdict(finish, record=open_)
         case None:
-            held = tuple(
-                (message, _BEHIND if doubtful and message not in doubtful else why)
-                for message in open_
+            said = {message_name(entry.key) for entry in sent}
+            return Verdict(
+                finish,
+                held=tuple(
+                    (message, why)
+                    if message in doubtful
+                    else (message, _EDITED)
+                    if message_name(message.key) in said
+                    else (message, _BEHIND if doubtful else why)
+                    for message in open_
+                ),
             )
-            return Verdict(finish, held=held)
 
 
 def _why_held(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mng.model.spec import message_name
 from tests.pure.config_files import ONE_AGENT, Files
 
 
@@ -32,7 +33,7 @@ def test_a_message_has_four_forms(files: Files) -> None:
         ("From\nfile", None, "team.yaml:6"),
         ("007", None, "team.yaml:7"),
     ]
-    assert agent.messages[1].key == "two"
+    assert message_name(agent.messages[1].key) == "two"
 
 
 def test_a_message_said_twice_is_two_messages(files: Files) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from mng.errors import MngError, NotFound, UsageError
 from mng.model.name import Address, check_name, parse_address
-from mng.model.spec import forbidden, message_keys, normalise
+from mng.model.spec import forbidden, message_keys, message_name, normalise
 from mng.reconcile.lookup import find_agents, find_any, find_hosts
 from tests.pure.worlds import a_host, a_world, agent, an_agent, host
 
@@ -132,9 +132,12 @@ def test_a_message_is_known_by_its_text() -> None:
 
 
 def test_a_message_with_an_id_is_known_by_it() -> None:
-    """It doesn't count as an occurrence of its text."""
-    assert message_keys([("focus", "a"), (None, "a")])[0] == "focus"
-    assert message_keys([("focus", "a"), (None, "a")])[1].endswith(".1")
+    """It doesn't count as an occurrence of its text; with another text it is an edit of itself."""
+    keys = message_keys([("focus", "a"), (None, "a"), ("focus", "b")])
+
+    assert [message_name(key) for key in keys] == ["focus", keys[1], "focus"]
+    assert len(set(keys)) == 3
+    assert keys[1].endswith(".1")
 
 
 def test_a_text_is_typed_with_plain_line_ends() -> None:

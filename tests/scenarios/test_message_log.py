@@ -107,12 +107,19 @@ def test_a_message_changed_through_its_file_is_held(stage: Stage) -> None:
     assert (stage.up(file).status, stage.told("ada")) == (3, ["Review it"])
 
 
-def test_an_edited_message_with_an_id_is_the_same_message(stage: Stage) -> None:
-    """An id makes an edit distinguishable from a new message."""
+def test_an_edited_message_with_an_id_is_told_from_a_new_one(stage: Stage) -> None:
+    """It is held, as an edit; once it is sent there is nothing to do, and both can be exported."""
     stage.raised({"ada": demo({"id": "focus", "text": "A"})})
+    file = edited(stage, {"id": "focus", "text": "A, please"}, "B")
 
-    assert stage.up(edited(stage, {"id": "focus", "text": "A, please"})).status == 0
-    assert stage.told("ada") == ["A"]
+    done = stage.up(file)
+    assert (done.status, stage.told("ada")) == (3, ["A"])
+    assert "edited since it was said" in done.err
+    stage.must("up", "-f", file, "--messages", "send")
+    assert stage.told("ada") == ["A", "A, please", "B"]
+    (stage.root / "export.yaml").write_text(stage.must("export", "auth").out)
+    for path in (file, stage.root / "export.yaml"):
+        assert stage.mng("plan", "-f", path, "--check").status == 0
 
 
 @pytest.mark.parametrize("left", [["A"], ["B", "A"]], ids=["removed", "reordered"])
