@@ -7,11 +7,14 @@ import os
 import re
 import shlex
 import shutil
+import stat
 from pathlib import Path
 
 import pytest
 
-from .stage import Stage, demo
+from tests.tmux.waiting import eventually
+
+from .stage import Stage, demo, runs
 
 FAULTY = """\
 name: Auth Team
@@ -271,3 +274,18 @@ def test_what_a_user_keeps_among_the_hosts_stays(stage: Stage) -> None:
 
     assert (notes / "precious").exists()
     assert not half.exists()
+
+
+def test_files_get_the_modes_that_the_user_gives_them(stage: Stage) -> None:
+    """An agent, a command and a setup have the user's mask; what mng keeps is the user's alone."""
+    before = os.umask(0o027)
+    try:
+        host = {"source": str(stage.repo), "setup": "umask >>masks"}
+        stage.raised({"a": runs("umask >>masks; exec sleep 600")}, host=host)
+        stage.must("exec", "a", "umask >>masks")
+    finally:
+        os.umask(before)
+
+    masks = stage.host_dir() / "work" / "masks"
+    eventually(lambda: masks.read_text().split() == ["0027"] * 3)
+    assert stat.S_IMODE(stage.host_dir().stat().st_mode) == 0o700

@@ -11,4 +11,5 @@ if [ "$secrets" = 1 ]; then
 fi
 [ ! -d bin ] || PATH=$home/bin:$PATH
 cd "$dir/$prefix" || exit 125
+umask "$mask"
 exec "$@"

@@ -1,6 +1,7 @@
 # Common to every verb. Called as: sh -c SCRIPT mng HOME MARK ARG...
 # It starts in the host's home, and does nothing on a host that has not this mark: a plan may be stale.
 set -eu
+mask=$(umask) # the user's, for what runs in the work tree; what lies beside it is nobody else's
 umask 077
 home=$1 mark=$2
 shift 2

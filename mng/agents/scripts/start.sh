@@ -46,7 +46,9 @@ quote() { printf '%s' "$1" | sed "s/'/'\\\\''/g; 1s/^/'/; \$s/\$/'/"; }
 commands() {
     printf 'set-option -s @mng_dir %s ; ' "$(quote "$dir")"
     printf "new-session -d -s %s -n _ -x 200 -y 50 -c '#{@mng_dir}' " "$agent"
-    printf -- '-e %s -- sh %s ; ' "$(quote "PATH=$PATH")" "$(quote "$home/agents/$agent/$inc.sh")"
+    # The server's own mask is ours, and a pane would have it, too.
+    printf -- '-e %s -- sh -c %s %s ; ' "$(quote "PATH=$PATH")" \
+        "$(quote "umask $mask; exec sh \"\$0\"")" "$(quote "$home/agents/$agent/$inc.sh")"
     for option in "@mng_agent $agent" "@mng_inc $inc" "@mng_flight ''" "@mng_ledger '$carried'"; do
         printf 'set-option -p -t =%s: %s ; ' "$agent" "$option"
     done
