@@ -69,6 +69,9 @@ def drive(run: Run, consent: Consent, manner: Manner) -> int:
             for event in _events(run, consent, manner, view):
                 tally.read(event)
                 view.show(event)
+    except KeyboardInterrupt:  # at the question; else Ctrl-C lets what was begun end
+        print("\nmng: interrupted; nothing was changed", file=sys.stderr)
+        return 130
     finally:
         view.close()
     if isinstance(view, PlainView) and (tally.end.exit_status or not isinstance(view, Quiet)):
@@ -152,7 +155,12 @@ def _ask(plan: Plan, consent: Consent, view: View) -> Consent | None:
         cost = f": {row.loses}" if row.loses else ""
         print(f"  {row.subject}: {row.because}{cost}", file=sys.stderr)
     print("[y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        answer = sys.stdin.readline()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if answer.strip().lower() not in ("y", "yes"):
         return None
     messages = "send" if any(_is_message(row) for row in settable) else consent.messages
     return dataclasses.replace(consent, everything=True, messages=messages)

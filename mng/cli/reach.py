@@ -87,7 +87,11 @@ def _run(
         plain |= remote.identity(agent, world.agents[agent].owner)
         plain["MNG_AGENT_DIR"] = f"{machine.home}/agents/{agent.name}"
     plain |= {key: value for key, value in env.items() if isinstance(value, str)}
-    secret = remote.resolve(env, os.environ)
+    try:
+        secret = remote.resolve(env, os.environ)
+    except UsageError as error:
+        hint = f"{error.hint}   or, without an agent's environment, mng exec {host} ..."
+        raise CannotRun(str(error), hint=hint) from error
     settings = [f"{key}={value}" for key, value in plain.items()]
     script = ["sh", "-c", remote.script("exec"), "mng", machine.home, machine.mark]
     whole = [*script, machine.work_dir, "1" if secret else "0", "env", *settings, *argv]

@@ -137,6 +137,19 @@ def test_no_is_the_default_answer(stage: Stage) -> None:
     assert set(stage.agents()) == {"ada", "bob"}
 
 
+def test_ctrl_c_at_the_question_ends_at_once(stage: Stage) -> None:
+    """130, and nothing is done, of what is held or of the rest."""
+    stage.raised({"ada": demo(), "bob": demo()})
+    file = stage.team({"ada": demo("A")})
+
+    with terminal(stage, "up", "-f", str(file)) as screen:
+        screen.shows(b"[y/N] ")
+        screen.type(b"\x03")
+        assert screen.ends() == 130
+        assert b"nothing was changed" in screen.screen()
+    assert (set(stage.agents()), stage.told("ada")) == ({"ada", "bob"}, [])
+
+
 def test_an_interrupted_up_ends_cleanly_and_another_converges(stage: Stage) -> None:
     """Ctrl-C: exit 130, what is left is said, and running it again says each message once."""
     file = stage.team({"ada": slow("A", "B"), "bob": demo("X", after={"ada": "ready"})})
