@@ -166,7 +166,7 @@ def down(
     _, world = the_world()
     made, rest = _whose(world, file, var, vars_file, names or [])
     owner = made.owner
-    scope, want = Scope(owner), intent.down(owner)
+    scope, want = Scope(owner), intent.down(made)
     if rest:
         mine = World(
             {k: v for k, v in world.hosts.items() if owner.owns(v.owner)},

@@ -13,7 +13,6 @@ from mng.model.spec import (
     Desired,
     HostSpec,
     MessageSpec,
-    Owner,
     WantedAgent,
     WantedHost,
 )  # fmt: skip
@@ -44,9 +43,20 @@ def up(desired: Desired) -> Intent:
     return lambda world: desired
 
 
-def down(owner: Owner, file: str = "") -> Intent:
-    """Nothing of the team any more."""
-    return lambda world: Desired(owner=owner, file=file)
+def down(desired: Desired) -> Intent:
+    """Nothing of the team any more. What nobody can find out stays wanted, so that it is told."""
+    owner = desired.owner
+
+    def intent(world: World) -> Desired:
+        known = {name for name, host in world.hosts.items() if owner.owns(host.owner)}
+        doubtful = {
+            name: wanted
+            for name, wanted in desired.hosts.items()
+            if world.unknown(name) and name not in known and not wanted.external
+        }
+        return Desired(doubtful, owner=owner)
+
+    return intent
 
 
 def without(

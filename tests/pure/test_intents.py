@@ -9,7 +9,7 @@ import pytest
 
 from mng.errors import AgentError, HostError, MngError, NotFound
 from mng.model.action import Consent, Plan, Scope, SendMessage
-from mng.model.spec import AgentSpec, HostSpec, MessageSpec, Owner, WantedAgent
+from mng.model.spec import AgentSpec, Desired, HostSpec, MessageSpec, Owner, WantedAgent
 from mng.model.world import AgentState, World
 from mng.reconcile import intent
 from mng.reconcile.intent import Intent
@@ -69,7 +69,7 @@ def test_up_ignores_what_is_live() -> None:
 
 def test_down_wants_nothing_of_the_team() -> None:
     """Not a host, not an agent, and it says whose."""
-    desired = intent.down(Owner("auth"))(a_world(agent("a")))
+    desired = intent.down(Desired(owner=Owner("auth")))(a_world(agent("a")))
 
     assert (desired.hosts, desired.agents, desired.owner.team) == ({}, {}, "auth")
 

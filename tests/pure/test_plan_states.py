@@ -93,6 +93,17 @@ def test_a_silent_provider_may_have_any_host() -> None:
     ]
 
 
+def test_down_says_what_it_can_not_find_out() -> None:
+    """That a host of the file was not seen is no word that it is gone."""
+    desired = wants(want("a@h.modal"), want_host("near"), want_host("theirs.modal", external=True))
+    world = a_world(silent={"modal": "no token"})
+
+    plan = build_plan(intent.down(desired)(world), world, scope=Scope(desired.owner))
+
+    assert rows_text(plan) == "? host h.modal no token unknown: left alone"
+    assert plan.exit_status == 1
+
+
 def test_what_is_unknown_is_not_pruned() -> None:
     """The work on it can't be saved now."""
     lost = host("old"), agent("x@old", state="UNKNOWN")

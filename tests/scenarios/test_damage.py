@@ -61,6 +61,8 @@ def test_a_damaged_host_is_shown_and_never_removed(
     assert states["local"][0] == "RUNNING"
     assert stage.up(stage.team({"ada": demo()}), "--yes").status == 1
     assert stage.mng("destroy", "box").status == 1
+    down = stage.mng("down", "-f", stage.team({"ada": demo()}))
+    assert (down.status, str(stage.host_dir()) in down.err) == (1, True)
     assert stage.mng("exec", "box", "true").status == 125
     assert (stage.host_dir() / "agents" / "ada").is_dir()
 
