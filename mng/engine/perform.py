@@ -34,7 +34,7 @@ from mng.model.action import (
     UpdateHost,
 )  # fmt: skip
 from mng.model.event import Outcome, Result
-from mng.model.name import AgentName, HostName
+from mng.model.name import AgentName, HostName, check_host_name
 from mng.model.record import host_record
 from mng.model.spec import AgentSpec, HostSpec, Owner
 from mng.model.transport import Machine
@@ -316,6 +316,7 @@ def check(action: Action, context: Context) -> None:
                 _check_bypass(name, spec)
             remote.resolve(spec.env, context.environ)
         case CreateHost(name, spec):
+            check_host_name(name.name)
             context.fleet.provider(name.provider).check()
             if spec.setup:
                 remote.resolve(spec.env, context.environ)

@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import shutil
+import subprocess
 import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -126,8 +127,8 @@ class Local:
         for path in self.hosts.glob(".*-*-*"):
             ours = _HALF.fullmatch(path.name)
             if ours and not _alive(ours[1]):
-                with contextlib.suppress(OSError):  # another mng may be at it, too
-                    _remove(path)
+                with contextlib.suppress(OSError, HostError):  # another mng may be at it, too
+                    self._discard(path)
 
     def destroy(self, name: HostName, mark: str) -> None:
         """Removed under another name, so that no half of it is ever taken for a host."""
@@ -142,14 +143,15 @@ class Local:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 if not (home / "sealed").exists():
                     raise HostError(f"host {name} was opened again", hint="run it again")
-                self._end_server(home)
-                os.rename(home, old)
-        _remove(old)
+                os.rename(home, old)  # at once after the last look at what is in it
+        self._discard(old)
 
-    def _end_server(self, home: Path) -> None:
+    def _discard(self, home: Path) -> None:
         """A server ends with its last session, but not if a person opened one of their own."""
-        argv = ["sh", "-c", 'cd "$1" && tmux -S tmux kill-server', "mng", str(home)]
-        self.transport.run(argv, timeout=10)
+        if (home / "tmux").exists():
+            argv = ["sh", "-c", 'cd "$1" && tmux -S tmux kill-server', "mng", str(home)]
+            self.transport.run(argv, timeout=10)
+        _remove(home)
 
     def reach(self, host: LiveHost) -> Machine:
         home = self.hosts / host.name.name
@@ -158,16 +160,17 @@ class Local:
 
 
 def _remove(path: Path) -> None:
-    shutil.rmtree(path, ignore_errors=True)
-    if path.exists():
-        shutil.rmtree(path, onerror=_make_writable)
+    """Also what is read-only, as Go's caches are. Raises HostError.
 
-
-def _make_writable(call: object, path: str, error: object) -> None:
-    """Some programs make their caches read-only (Go's modules, for one)."""
-    os.chmod(os.path.dirname(path), 0o700)
-    os.chmod(path, 0o700)
-    shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.unlink(path)
+    By programs that follow no link, and that know no tree which is too deep.
+    """
+    said = b""
+    for command in (["rm", "-rf"], ["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+        said = subprocess.run([*command, str(path)], capture_output=True, check=False).stderr
+        if not os.path.lexists(path):
+            return
+    why = said.decode(errors="replace").strip().splitlines()
+    raise HostError(f"can't remove {path}: {why[-1] if why else 'it is still there'}")
 
 
 def _alive(pid: str) -> bool:

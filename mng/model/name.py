@@ -22,6 +22,17 @@ def check_name(text: str) -> str:
     raise UsageError(f"{text!r} is not a name", hint=f"a name is {NAME_RULE}")
 
 
+RESERVED = ("saved", "source")  # what a host has is brought to refs/mng/HOST, where these lie, too
+
+
+def check_host_name(name: str) -> None:
+    """Raise UsageError for a name that no host may have."""
+    if name in RESERVED:
+        raise UsageError(
+            f"no host can be named {name!r}: refs/mng/{name} is taken", hint="another name"
+        )
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class HostName:
     """A host's identity: its provider and its name there."""

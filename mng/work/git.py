@@ -12,7 +12,7 @@ from mng.errors import MissingProgram, MngError
 OPTIONS = (
     "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "gc.auto=0",
     "-c", "maintenance.auto=false", "-c", "transfer.fsckObjects=false",
-    "-c", "safe.bareRepository=all",
+    "-c", "safe.bareRepository=all", "-c", "core.bigFileThreshold=16m",  # streamed, not in memory
 )  # fmt: skip
 
 # Where git and its configuration are; every other GIT_ variable could point it elsewhere.

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mng.errors import HostError
-from mng.model.name import HostName
+from mng.model.name import HostName, check_host_name
 from mng.model.transport import Machine
 from mng.work import git
 from mng.work.receive import Report, receive
@@ -44,8 +44,9 @@ def pull(machine: Machine, host: HostName, repository: Path, *, now: datetime) -
     """Bring every branch and tag to refs/remotes/mng/HOST/*, all else to refs/mng/HOST/*.
 
     Uncommitted work becomes a commit on refs/mng/HOST/work-tree; without any, that is HEAD's.
-    Raises HostError, HostUnreachable, MngError. The refs move together or not at all.
+    Raises HostError, HostUnreachable, UsageError, MngError. The refs move together or not at all.
     """
+    check_host_name(host.name)
     report = fetch(machine, host, repository, now=now)
     after = dict(_names(host, report))
     for left in reversed(range(_TRIES)):

@@ -80,8 +80,11 @@ def facts(machine: Machine) -> Facts | None:
     done = check(machine, run_script(machine, text))
     if not done.stdout.strip():
         return None
-    data = json.loads(done.stdout)
-    return Facts(data["base"], data["branch"], data["prefix"], data["kind"])
+    try:
+        data = json.loads(done.stdout)
+        return Facts(data["base"], data["branch"], data["prefix"], data["kind"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise HostError(f"{machine.home}/work.done is damaged") from error
 
 
 def work_prefix(machine: Machine) -> str:

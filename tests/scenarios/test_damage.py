@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,26 @@ def test_an_agent_whose_session_was_renamed_by_hand_is_found(stage: Stage) -> No
     assert stage.tmux("list-sessions", "-F", "#{session_name}").split() == ["ada"]
     stage.must("destroy", "ada")
     assert not stage.host_dir().exists()
+
+
+def test_a_tree_of_any_depth_goes_with_its_host(stage: Stage) -> None:
+    """Its files are saved first, and nothing stays in the way of the next host."""
+    file = stage.raised({"ada": demo()})
+    deep = "import os\nfor _ in range(1300):\n  os.mkdir('d'); os.chdir('d')\nopen('f', 'w')"
+    stage.must("exec", "box", "--", sys.executable, "-c", deep)
+
+    stage.must("down", "-f", file)
+    assert list((stage.home / "hosts").iterdir()) == []
+    stage.must("up", "-f", file)
+
+
+def test_a_command_on_a_host_that_is_being_ended_is_refused(stage: Stage) -> None:
+    """What it would write is in no save any more; `up` opens the host again."""
+    file = stage.raised({"ada": demo()})
+    for name in ("closing", "sealed"):  # as a mng leaves it that is killed between save and end
+        (stage.host_dir() / name).touch()
+
+    done = stage.mng("exec", "box", "echo x >x")
+    assert (done.status, (stage.host_dir() / "work" / "x").exists()) == (125, False)
+    stage.must("up", "-f", file)
+    stage.must("exec", "box", "echo x >x")

@@ -126,3 +126,14 @@ def test_a_line_that_a_terminal_would_cut_is_held(stage: Stage) -> None:
     assert (done.status, "4095 bytes" in done.err) == (3, True)
     stage.must("message", "ada", "short")
     assert stage.must("logs", "ada").out.split() == ["short", "short"]
+
+
+@pytest.mark.parametrize("name", ["saved", "source"])
+def test_a_host_is_not_named_like_a_place_of_refs(stage: Stage, name: str) -> None:
+    """What `pull` brings of it would take the place of what was saved."""
+    hosts = {name: {"source": str(stage.repo)}}
+
+    done = stage.up(stage.team({"ada": demo()}, hosts=hosts))
+
+    assert (done.status, f"no host can be named '{name}'" in done.err) == (2, True)
+    assert not (stage.home / "hosts").exists()

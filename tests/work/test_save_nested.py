@@ -5,6 +5,8 @@ from __future__ import annotations
 import tarfile
 from pathlib import Path
 
+import pytest
+
 from mng.work.inward import bring_in
 from mng.work.save import save
 
@@ -165,3 +167,22 @@ def test_what_was_saved_into_the_host_itself_is_saved_with_it(desk: Desk) -> Non
     desk.save()
 
     assert f"{PREFIX}/mng/saved/i/1/x" in refs_of(desk.source, PREFIX)
+
+
+STRAYS = {
+    "copied": "git worktree add -q wt -b side; cp -r wt odd",
+    "moved": "git worktree add -q wt -b side; mv wt odd",
+    "a link to ours": "mkdir odd; ln -s ../.git odd/.git",
+    "a file that names ours": "mkdir odd; echo 'gitdir: ../.git' >odd/.git",
+}
+
+
+@pytest.mark.parametrize("stray", STRAYS)
+def test_what_only_looks_like_a_further_work_tree_is_saved_as_files(desk: Desk, stray: str) -> None:
+    """git has that one elsewhere, if anywhere."""
+    sh(desk.work, f"{STRAYS[stray]}; echo precious >odd/precious; echo 1 >odd/run.log")
+
+    desk.save()
+
+    out = desk.checked_out(f"{PREFIX}/work-tree")
+    assert (out / "odd" / "precious").read_text() == "precious\n"

@@ -7,7 +7,9 @@ if [ "$what" = destroy ]; then
     if [ -z "$(pane_of "$agent")" ]; then
         mv "agents/$agent" "agents/.gone.$$" 2>/dev/null || :
         link_only ''
-        rm -rf agents/.gone.*
+        for gone in agents/.gone.*; do
+            rm -rf "$gone" 2>/dev/null || { chmod -R u+rwx "$gone" && rm -rf "$gone"; } || :
+        done
     fi
 elif [ -d "agents/$agent" ]; then
     note "stopped $inc"

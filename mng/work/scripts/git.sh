@@ -22,6 +22,7 @@ git() { # shellcheck disable=SC2086  # two words or none
     command git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.quotePath=false \
         -c gc.auto=0 -c maintenance.auto=false -c safe.directory='*' -c submodule.recurse=false \
         -c transfer.fsckObjects=false -c clone.rejectShallow=false -c core.logAllRefUpdates=true \
+        -c core.trustctime=true -c core.checkStat=default -c core.bigFileThreshold=16m \
         -c core.symlinks=true -c core.fileMode=true -c core.protectNTFS=false \
         -c core.protectHFS=false -c core.sparseCheckout=false \
         -c safe.bareRepository=all $any_case "$@" 9>&-

@@ -30,7 +30,7 @@ wipe "$work.tmp-$mark-"*
 
 [ -L "$work" ] || rmdir "$work" 2>/dev/null || :
 if [ -e "$work" ] || [ -L "$work" ]; then
-    fail 73 "$work is in the way: it is not empty, and mng did not make it"
+    fail 73 "$work is in the way: it is not empty; if a host before this one left it, move it away"
 fi
 # The home itself is never made: of a host that ended meanwhile, no half may come back.
 case $work in "$home"/*) ;; *) mkdir -p "${work%/*}/" ;; esac

@@ -27,10 +27,17 @@ below() { # DIRECTORY    of the repositories in `all`, those below it, seen from
         "$tmp/all"
 }
 
-is_linked() { # DIRECTORY    a further work tree of the host's repository: saved with that one
+shares() { # DIRECTORY    its repository is the host's own
     git_dir_of "$1" >/dev/null || return 1
     there=$(git -C "$1" rev-parse --git-common-dir)
     [ "$(cd "$1" && cd "$there" && pwd -P)" = "$common" ]
+}
+
+is_linked() { # DIRECTORY    a further work tree of the host's repository: saved with that one
+    shares "$1" || return 1
+    # But not a copy of one, nor one that was moved: git has it elsewhere, and so it would be missed.
+    at=$(dirname "$(cat "$(git_dir_of "$1")/gitdir" 2>/dev/null)")
+    [ -d "$at" ] && [ "$(cd "$at" && pwd -P)" = "$(cd "$1" && pwd -P)" ]
 }
 
 look_at_submodule() { # DIRECTORY EXCEPT -> unchanged: its commit, if it has nothing but what came in
@@ -67,7 +74,9 @@ save_nested() { # -> trees: "TREE PATH" or "COMMIT PATH" of a submodule; dirs: a
     own_nested >"$tmp/own"
     while IFS= read -r path; do
         below "$path" >"$tmp/except"
-        if dir=$(git_dir_of "$path"); then
+        if shares "$path"; then
+            tree=$(files_of "$path" "$tmp/except") dir=
+        elif dir=$(git_dir_of "$path"); then
             lend "$path"
             look_at_submodule "$path" "$tmp/except"
             if [ -n "$unchanged" ]; then
