@@ -112,7 +112,11 @@ class _Load:
             parcel.text("repo/0000/base", f"{refs.get('HEAD', '')}\n")
             parcel.text("repo/0000/branch", f"{saved.branch}\n")
             parcel.data("repo/0000/exclude", excludes(repository) if own else b"")
-            named = [f"{id_} refs/{ref}" for ref, id_ in refs.items() if not is_state(ref)]
+            named = [
+                f"{id_} refs/{ref.removeprefix('other/')}"
+                for ref, id_ in refs.items()
+                if not is_state(ref)
+            ]
             _send_history(parcel, "repo/0000", repository, named, refs.values())
             states = (f"{id_} {ref}\n" for ref, id_ in refs.items() if is_state(ref))
             parcel.data("restored", os.fsencode("".join(states)))

@@ -29,7 +29,8 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """branch: the one that is out on the host, as a ref of the source; "" if none is.
+    """branch: the one that is out on the host, as a ref of the source, or where its HEAD is if none
+    is; "" if it has no commit.
 
     dirty: files of the host that are not committed. work_tree: the ref that has them.
     """
@@ -57,7 +58,7 @@ def pull(machine: Machine, host: HostName, repository: Path, *, now: datetime) -
             if not left:
                 raise
             time.sleep(0.1)  # another pull moves the same refs
-    branch = f"mng/{host.name}/{_place(report.branch)}" if report.branch and report.refs else ""
+    branch = f"mng/{host.name}/{_place(report.branch or 'HEAD')}" if report.refs else ""
     return Pulled(
         tuple(_counted(repository, one) for one in moved), branch, report.dirty,
         f"refs/mng/{host.name}/work-tree",
@@ -131,6 +132,8 @@ def _names(host: HostName, report: Report) -> Iterator[tuple[str, str]]:
             yield f"{PULLED}{host.name}/{name}", id_
         elif name != "HEAD":
             yield f"refs/mng/{host.name}/{name}", id_
+        elif not report.branch:  # what is committed on none is to be found, too
+            yield f"{PULLED}{host.name}/HEAD", id_
     if "HEAD" in report.refs and "work-tree" not in report.refs:
         yield f"refs/mng/{host.name}/work-tree", report.refs["HEAD"]
 

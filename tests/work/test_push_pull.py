@@ -183,6 +183,17 @@ def test_a_pull_brings_branches_tags_and_uncommitted_work(pair: tuple[Path, Mach
     assert run(source, "git", "fsck", "--no-dangling") == ""
 
 
+def test_what_is_committed_on_no_branch_is_pulled(pair: tuple[Path, Machine]) -> None:
+    """Under HEAD's name, which can be merged as any branch."""
+    source, machine = pair
+    sh(work_of(machine), "git checkout -q --detach; echo h >h; git add h; git commit -qm 'on none'")
+
+    done = pull(machine, HOST, source, now=NOW)
+
+    assert done.branch == "mng/h/HEAD"
+    assert run(source, "git", "log", "-1", "--format=%s", done.branch) == "on none"
+
+
 def test_a_second_pull_moves_nothing(pair: tuple[Path, Machine]) -> None:
     """And makes no object."""
     source, machine = pair

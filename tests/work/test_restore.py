@@ -363,3 +363,15 @@ def test_a_ref_that_mng_did_not_make_is_none_of_what_was_saved(desk: Desk) -> No
     run(desk.source, "git", "update-ref", "refs/mng/saved/odd", "HEAD")
 
     assert find_saved(desk.source, None) == []
+
+
+@pytest.mark.parametrize("name", ["work-tree", "work-tree/a", "about", "stash/0/x", "remotes/o/m"])
+def test_a_ref_of_any_name_is_saved_and_restored(desk: Desk, name: str) -> None:
+    """Also one that is called like a state of the tree, and while there is one."""
+    sh(desk.work, f"echo x >x; git update-ref refs/{name} HEAD; echo y >>f1")
+
+    desk.save()
+    work = work_of(restored(desk, desk.source))
+
+    assert refs_of(work)[f"refs/{name}"] == run(desk.work, "git", "rev-parse", "HEAD")
+    assert status(work) == status(desk.work)

@@ -11,7 +11,8 @@ refs() { # FILE
     ours=refs/mng/source/
     [ "$mode" != sync ] || ours=refs/mng/
     sed "\\| $ours|d; / refs\\/stash$/d" "$1.all" >"$1"
-    sed 's| refs/| |' "$1"
+    # Of other kinds, below a name that none of the states of a tree has.
+    sed -E -e 's, refs/(heads|tags|notes)/, \1/,' -e 's, refs/, other/,' "$1"
     : >"$1.stash"
     if git rev-parse -q --verify refs/stash >/dev/null; then
         # A stash whose log is gone still has its newest entry.
