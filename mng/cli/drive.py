@@ -25,6 +25,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.left: dict[str, str] = {}
+        self.stuck: set[str] = set()  # those for which no waiting helps
         self.unready: dict[str, str] = {}  # told only if nothing else waits for them
         self.told: dict[str, None] = {}  # the agents of the messages that are left
         self.end = Converged(0)
@@ -33,6 +34,7 @@ class Tally:
         match event:
             case Planned(plan):
                 self.left = {str(row.subject): row.because for row in plan.pending}
+                self.stuck = {str(row.subject) for row in plan.pending if row.stuck}
                 self.unready, self.told = {}, {}
             case Finished(Step(action=AwaitAgent(name)), Outcome(Result.PENDING, words)):
                 self.unready[str(name)] = words
@@ -47,7 +49,7 @@ class Tally:
 
     def lines(self, *, by_hand: bool) -> list[str]:
         """What is left, and what to type next."""
-        left = [f"  {thing}: {why}" for thing, why in (self.left or self.unready).items()]
+        left = self.left or self.unready
         again = shlex.join(["mng", *sys.argv[1:]])
         head, hint = "pending:", again if "--wait" in sys.argv else f"{again} --wait"
         if by_hand:
@@ -56,7 +58,9 @@ class Tally:
             hint = f"mng logs {agents}   or   mng wait {agents} --for idle   and the same again"
         elif self.end.late:
             head, hint = "not done:", f"{again}   or   {hint}"
-        return [head, *left, f"  try: {hint}"] if left else []
+        lines = [f"  {thing}: {why}" for thing, why in left.items()]
+        hints = [] if left.keys() <= self.stuck else [f"  try: {hint}"]
+        return [head, *lines, *hints] if left else []
 
 
 def drive(run: Run, consent: Consent, manner: Manner) -> int:

@@ -203,6 +203,7 @@ def test_a_host_of_another_team_is_refused(stage: Stage) -> None:
 
     done = stage.up(stage.team({"bob": demo()}, file="two.yaml", name="two"))
     assert (done.status, "belongs to team one" in done.err) == (1, True)
+    assert "--wait" not in done.err  # for no waiting helps
     assert list(stage.agents()) == ["ada"]
 
 
