@@ -245,6 +245,17 @@ def put(machine: Machine, file: str, data: bytes) -> None:
     call(machine, "put", file, str(len(data)), stdin=data)
 
 
+def is_there(machine: Machine) -> bool:
+    """The host still has its home and its mark there. One that does not answer is not gone."""
+    try:
+        done = machine.transport.run(["cat", f"{machine.home}/id"], timeout=_TIMEOUT)
+    except HostGone:
+        return False
+    except HostError:
+        return True
+    return done.status == 0 and done.stdout.decode("utf-8", "replace") == machine.mark
+
+
 def logs(machine: Machine, name: AgentName, lines: int) -> list[str]:
     """The last lines of what an agent printed, in all its lives.
 

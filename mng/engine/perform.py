@@ -185,7 +185,9 @@ def _unless_gone(
         return end()
     except MngError:
         found = context.fleet.provider(host.provider).find([host.name])
-        if any(isinstance(one, LiveHost) and one.mark == mark for one in found):
+        listed = any(isinstance(one, LiveHost) and one.mark == mark for one in found)
+        # A sandbox is listed until it has ended, though its home was taken away before.
+        if listed and remote.is_there(context.machine(host)):
             raise
         return Outcome(Result.ALREADY, "another mng was faster")
 

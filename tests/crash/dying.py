@@ -15,12 +15,16 @@ from typing import Any
 from mng.agents.remote import script
 from mng.cli.main import main
 from mng.hosts.local import Local
+from mng.hosts.modal import Modal
+from mng.hosts.modal_transport import SandboxTransport
 from mng.hosts.process import ProcessTransport
+from mng.hosts.provider import script as host_script
 from mng.work import remote as work
 
 DEAD = 137
 LOOKS = [script("observe"), script("logs"), script("messages")]
 LOOKS += [work.script("common", "git", "summary"), work.script("common") + "\n[ ! -e"]
+LOOKS += [host_script("settled")]
 
 number, moment = int(sys.argv[1]), sys.argv[2]
 lock, done = threading.Lock(), [0]
@@ -29,7 +33,7 @@ lock, done = threading.Lock(), [0]
 def is_effect(args: tuple[Any, ...]) -> bool:
     """Whether a call of `run` changes something on its host."""
     argv = args[1]
-    return not any(argv[2].startswith(look) for look in LOOKS)
+    return argv[0] == "sh" and not any(argv[2].startswith(look) for look in LOOKS)
 
 
 def dies(call: Callable[..., Any], counts: Callable[[tuple[Any, ...]], bool]) -> Callable[..., Any]:
@@ -60,5 +64,8 @@ wrapped: Any = dies
 ProcessTransport.run = wrapped(ProcessTransport.run, is_effect)  # type: ignore[method-assign]
 Local.create = wrapped(Local.create, always)  # type: ignore[method-assign]
 Local.destroy = wrapped(Local.destroy, always)  # type: ignore[method-assign]
+SandboxTransport.run = wrapped(SandboxTransport.run, is_effect)  # type: ignore[method-assign]
+Modal.create = wrapped(Modal.create, always)  # type: ignore[method-assign]
+Modal.destroy = wrapped(Modal.destroy, always)  # type: ignore[method-assign]
 sys.argv[1:] = sys.argv[3:]
 main()

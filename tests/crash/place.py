@@ -44,7 +44,9 @@ class Done:
 
 
 class Place:
-    """Real commands in a world of their own."""
+    """Real commands in a world of their own, whose hosts are on this machine."""
+
+    provider = "local"
 
     def __init__(self, root: Path) -> None:
         self.root, self.home, self.repo = root, root / "m", root / "repo"
@@ -76,7 +78,7 @@ class Place:
         }
         document = {
             "name": "crash",
-            "hosts": {"box": {"source": str(self.repo), **more}},
+            "hosts": {"box": self.host(**more)},
             "agents": {
                 name: {"type": "command", "command": self.talker(name), "messages": texts}
                 for name, texts in told.items()
@@ -84,6 +86,14 @@ class Place:
         }
         self.file.write_text(json.dumps(document))
         return told
+
+    def host(self, **more: object) -> dict[str, object]:
+        """What the file says of the host."""
+        return {"source": str(self.repo), **more}
+
+    def at(self, host: str) -> str:
+        """A host's address, for commands that make it."""
+        return f"{host}.{self.provider}"
 
     def heard(self, agent: str) -> list[str]:
         """What an agent was told, over all of its incarnations."""
@@ -118,12 +128,26 @@ class Place:
         assert done.status == 0, done.said
         return done.said
 
-    def tmux(self, *argv: str, host: str = "box") -> list[str]:
-        command = ["tmux", "-u", "-S", str(self.home / "hosts" / host / "tmux"), *argv]
+    def tmux(self, *argv: str) -> list[str]:
+        command = ["tmux", "-u", "-S", str(self.home / "hosts" / "box" / "tmux"), *argv]
         done = subprocess.run(command, env=self.env, capture_output=True, check=False)
         return done.stdout.decode().splitlines()
 
+    def on_host(self, script: str) -> str | None:
+        """What a shell text prints in the work tree of `box`; None where there is none."""
+        work = self.home / "hosts" / "box" / "work"
+        if not work.is_dir():
+            return None
+        done = subprocess.run(
+            ["sh", "-c", script], cwd=work, env=self.env, capture_output=True, check=False
+        )
+        return done.stdout.decode()
+
     # What is there
+
+    def hosts(self) -> list[str]:
+        """All hosts, and whatever else lies where hosts are."""
+        return sorted(path.name for path in (self.home / "hosts").glob("*"))
 
     def sessions(self) -> list[str]:
         return sorted(self.tmux("list-sessions", "-F", "#{session_name}"))
@@ -132,6 +156,10 @@ class Place:
         """What should not be there any more: halves, and buffers with a text in them."""
         found = [str(path) for pattern in LEFT for path in self.home.glob(f"**/{pattern}")]
         return found + self.tmux("list-buffers", "-F", "#{buffer_name}")
+
+    def nothing_there(self) -> bool:
+        """No host, nothing of one, and nobody at work."""
+        return not self.hosts() and not self.processes()
 
     def saved(self) -> list[str]:
         return self.git("for-each-ref", "--format=%(refname)", "refs/mng/saved").split()
@@ -206,11 +234,19 @@ class Running:
         self.process.wait()
 
 
+@dataclass(frozen=True)
+class Ground:
+    """Where places are: what makes them, by the provider of their hosts."""
+
+    provider: str
+    make: Callable[[Path], Place]
+
+
 @contextlib.contextmanager
-def a_place() -> Iterator[Place]:
+def a_place(ground: Ground) -> Iterator[Place]:
     """In a short directory, since a socket's path may have no more than 107 bytes."""
     root = Path(tempfile.mkdtemp(prefix="mng-"))
-    place = Place(root)
+    place = ground.make(root)
     try:
         yield place
     finally:
@@ -220,11 +256,11 @@ def a_place() -> Iterator[Place]:
             shutil.rmtree(root, ignore_errors=True)
 
 
-def in_places(work: Callable[[Place, T], R], items: Sequence[T]) -> list[R]:
+def in_places(ground: Ground, work: Callable[[Place, T], R], items: Sequence[T]) -> list[R]:
     """Do it for each item in a place of its own, several at once; the first failure is raised."""
 
     def one(item: T) -> R:
-        with a_place() as place:
+        with a_place(ground) as place:
             try:
                 return work(place, item)
             except AssertionError as error:

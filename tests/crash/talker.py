@@ -15,6 +15,7 @@ BEGIN, END = b"\x1b[200~", b"\x1b[201~"
 
 
 def main(path: str) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     out = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     tty.setraw(0)
     os.write(1, b"\x1b[?2004hready\r\n")

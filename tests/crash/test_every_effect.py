@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pytest
 
 from tests.tmux.waiting import eventually
 
-from .place import AT_ONCE, HERE, Place, in_places
+from .place import AT_ONCE, HERE, Ground, Place, in_places
 
 DEAD = 137
 AGENTS, MESSAGES = 2, 2
 Command = Callable[[Place], Sequence[object]]
+
+# On Modal one moment has to do: what comes after an effect comes before the next one.
+moments = pytest.mark.parametrize(
+    ("ground", "moment"),
+    [("local", "before"), ("local", "after"), ("modal", "before")],
+    indirect=["ground"],
+)
 
 
 def up(place: Place) -> Sequence[object]:
@@ -40,11 +46,13 @@ def die(place: Place, effect: int, moment: str, command: Command) -> bool:
     return done.status == DEAD
 
 
-def at_every_effect(work: Callable[[Place, tuple[int, str]], bool], moment: str) -> int:
+def at_every_effect(
+    ground: Ground, work: Callable[[Place, tuple[int, str]], bool], moment: str
+) -> int:
     """Do the work for effects 1, 2 and so on, as long as there is one; how many there were."""
     number = 1
     while True:
-        died = in_places(work, [(one, moment) for one in range(number, number + AT_ONCE)])
+        died = in_places(ground, work, [(one, moment) for one in range(number, number + AT_ONCE)])
         if not all(died):
             return number + died.index(False) - 1
         number += AT_ONCE
@@ -60,12 +68,10 @@ def check_told(place: Place, told: dict[str, list[str]], times: int = 1) -> None
 
 def leave_work(place: Place) -> None:
     """What an agent makes: a commit, a change and a file that git does not know yet."""
-    work = place.home / "hosts" / "box" / "work"
-    (work / "made.txt").write_text("committed by an agent\n")
-    place.git("add", "made.txt", cwd=work)
-    place.git("commit", "-q", "-m", "made", cwd=work)
-    (work / "first.txt").write_text("changed by an agent\n")
-    (work / "loose.txt").write_text("not committed by an agent\n")
+    place.on_host(
+        "echo committed by an agent >made.txt; git add made.txt; git commit -q -m made;"
+        "echo changed by an agent >first.txt; echo not committed by an agent >loose.txt"
+    )
 
 
 def is_saved(place: Place, name: str, text: str) -> bool:
@@ -77,19 +83,17 @@ def is_saved(place: Place, name: str, text: str) -> bool:
 
 def check_work(place: Place, *, on_host: bool) -> None:
     """Each file that an agent made is on the host, if it may be there, or saved: never neither."""
-    work: Path = place.home / "hosts" / "box" / "work"
     for name, text in (
         ("made.txt", "committed by an agent"),
         ("first.txt", "changed by an agent"),
         ("loose.txt", "not committed by an agent"),
     ):
-        here = work / name
-        stays = on_host and here.exists() and here.read_text().strip() == text
+        stays = on_host and place.on_host(f"cat {name}") == f"{text}\n"
         assert stays or is_saved(place, name, text), f"{name} is neither on the host nor saved"
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_up_that_dies_at_any_effect_converges(moment: str) -> None:
+@moments
+def test_up_that_dies_at_any_effect_converges(ground: Ground, moment: str) -> None:
     """A second `up` does what is left, and nothing twice."""
 
     def work(place: Place, at: tuple[int, str]) -> bool:
@@ -99,19 +103,20 @@ def test_up_that_dies_at_any_effect_converges(moment: str) -> None:
         place.must(*up(place))
 
         check_told(place, told)
-        ran = place.home / "hosts" / "box" / "work" / "setup-ran"
-        assert ran.read_text() == "once\n"
+        assert place.on_host("cat setup-ran") == "once\n"
         assert "nothing to do" in place.must("plan", "-f", place.file, "--check")
         return died
 
-    effects = at_every_effect(work, moment)
-    # The host, its opening, its tree, its setup; each agent; each message.
-    assert effects == 4 + AGENTS * (1 + MESSAGES)
+    effects = at_every_effect(ground, work, moment)
+    # The host, its opening, its tree, its setup, on Modal what keeps its work; agents; messages.
+    assert effects == 4 + (ground.provider == "modal") + AGENTS * (1 + MESSAGES)
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
+@moments
 @pytest.mark.parametrize("command", [down, destroy])
-def test_an_end_that_dies_at_any_effect_loses_no_work(command: Command, moment: str) -> None:
+def test_an_end_that_dies_at_any_effect_loses_no_work(
+    ground: Ground, command: Command, moment: str
+) -> None:
     """At every moment the work is on the host or saved; a second time ends what is left."""
 
     def work(place: Place, at: tuple[int, str]) -> bool:
@@ -127,16 +132,16 @@ def test_an_end_that_dies_at_any_effect_loses_no_work(command: Command, moment: 
         place.must(*down(place))
 
         check_work(place, on_host=False)
-        assert [path.name for path in (place.home / "hosts").iterdir()] == []
+        assert place.hosts() == []
         assert place.left() == []
         return died
 
-    effects = at_every_effect(work, moment)
+    effects = at_every_effect(ground, work, moment)
     assert effects >= AGENTS + 4  # each agent; close, save, seal, end
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_replacement_that_dies_at_any_effect_loses_nothing(moment: str) -> None:
+@moments
+def test_a_replacement_that_dies_at_any_effect_loses_nothing(ground: Ground, moment: str) -> None:
     """The old host's work is saved, the new one is whole, and its agents were told all once."""
 
     def work(place: Place, at: tuple[int, str]) -> bool:
@@ -154,5 +159,5 @@ def test_a_replacement_that_dies_at_any_effect_loses_nothing(moment: str) -> Non
         assert "nothing to do" in place.must("plan", "-f", place.file, "--check")
         return died
 
-    effects = at_every_effect(work, moment)
+    effects = at_every_effect(ground, work, moment)
     assert effects >= AGENTS + 4 + 4 + AGENTS * (1 + MESSAGES)

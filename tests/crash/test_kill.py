@@ -9,10 +9,10 @@ import pytest
 
 from tests.tmux.waiting import eventually
 
-from .place import AT_ONCE, Place, in_places
+from .place import AT_ONCE, Ground, Place, in_places
 from .test_every_effect import check_work, leave_work
 
-POINTS = 100
+POINTS = {"local": 100, "modal": 50}
 CHUNKS = 5
 AGENTS, MESSAGES = 5, 3
 
@@ -26,11 +26,11 @@ def clean_run(place: Place, number: int) -> float:
 
 
 def killed_run(place: Place, point: tuple[int, float]) -> bool:
-    """Kill `up` at a point of its run, then run it again; whether it was still running."""
+    """Kill `up` some seconds into its run, then run it again; whether it was still running."""
     number, seconds = point
     told = place.team(AGENTS, MESSAGES)
     first = place.start("up", "-f", place.file, "--wait")
-    time.sleep(seconds * number / POINTS)
+    time.sleep(seconds)
     alive = first.process.poll() is None
     first.kill(whole=number % 2 == 0)
 
@@ -40,24 +40,25 @@ def killed_run(place: Place, point: tuple[int, float]) -> bool:
     eventually(lambda: all(len(place.heard(name)) >= MESSAGES for name in told), timeout=5)
     assert {name: place.heard(name) for name in told} == told, second
     assert place.sessions() == sorted(told)
-    assert place.left() == []
+    assert (place.hosts(), place.left()) == (["box"], [])
     assert "nothing to do" in place.must("plan", "-f", place.file, "--check")
     return alive
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_up_killed_anywhere_says_each_message_once(chunk: int) -> None:
-    """Each message once and in order, no session too many, nothing left, nothing to do."""
-    seconds = statistics.median(in_places(clean_run, range(AT_ONCE)))
-    numbers = range(1 + chunk, POINTS + 1, CHUNKS)
+def test_up_killed_anywhere_says_each_message_once(ground: Ground, chunk: int) -> None:
+    """One host, each message once and in order, no session too many, nothing left or to do."""
+    seconds = statistics.median(in_places(ground, clean_run, range(AT_ONCE)))
+    points = POINTS[ground.provider]
+    numbers = range(1 + chunk, points + 1, CHUNKS)
 
-    killed = in_places(killed_run, [(number, seconds) for number in numbers])
+    killed = in_places(ground, killed_run, [(n, seconds * n / points) for n in numbers])
 
     print(f"{sum(killed)} of {len(killed)} killed within {seconds:.1f} s")
     assert sum(killed) > len(killed) / 2
 
 
-DOWN_POINTS = 50
+DOWN_POINTS = {"local": 50, "modal": 25}
 
 
 def raised(place: Place) -> None:
@@ -75,11 +76,11 @@ def clean_down(place: Place, number: int) -> float:
 
 
 def killed_down(place: Place, point: tuple[int, float]) -> bool:
-    """Kill `down` at a point of its run, look for the work, and run it again."""
+    """Kill `down` some seconds into its run, look for the work, and run it again."""
     number, seconds = point
     raised(place)
     first = place.start("down", "-f", place.file)
-    time.sleep(seconds * number / DOWN_POINTS)
+    time.sleep(seconds)
     alive = first.process.poll() is None
     first.kill(whole=number % 2 == 0)
     eventually(place.settled)
@@ -88,16 +89,18 @@ def killed_down(place: Place, point: tuple[int, float]) -> bool:
     place.must("down", "-f", place.file)
 
     check_work(place, on_host=False)
-    assert [path.name for path in (place.home / "hosts").iterdir()] == []
+    assert place.hosts() == []
     assert place.left() == []
     return alive
 
 
-def test_down_killed_anywhere_loses_no_work() -> None:
-    """At each of 50 moments the work is on the host or in the repository; then `down` ends it."""
-    seconds = statistics.median(in_places(clean_down, range(AT_ONCE)))
+def test_down_killed_anywhere_loses_no_work(ground: Ground) -> None:
+    """At every moment the work is on the host or in the repository; then `down` ends it."""
+    seconds = statistics.median(in_places(ground, clean_down, range(AT_ONCE)))
 
-    killed = in_places(killed_down, [(n, seconds) for n in range(1, DOWN_POINTS + 1)])
+    points = DOWN_POINTS[ground.provider]
+    moments = [(n, seconds * n / points) for n in range(1, points + 1)]
+    killed = in_places(ground, killed_down, moments)
 
     print(f"{sum(killed)} of {len(killed)} killed within {seconds:.1f} s")
     assert sum(killed) > len(killed) / 2

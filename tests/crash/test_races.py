@@ -35,8 +35,7 @@ def check_nothing_left(place: Place) -> None:
 
 def check_nothing_there(place: Place, output: str = "") -> None:
     check_nothing_left(place)
-    assert list((place.home / "hosts").rglob("*")) == [], output
-    assert place.processes() == []
+    assert place.nothing_there(), output
 
 
 def test_eight_ups_of_one_file_make_one_world(place: Place) -> None:
@@ -56,11 +55,11 @@ def test_eight_ups_of_one_file_make_one_world(place: Place) -> None:
 @pytest.mark.parametrize("new_host", [True, False], ids=["and of its host", "on a host"])
 def test_eight_creates_of_one_name_make_one_agent(place: Place, new_host: bool) -> None:
     """What is so already is success, also for --new-host."""
-    command = ["create", "one@box.local", "--message", "hello", "--", *place.talker("one")]
+    command = ["create", f"one@{place.at('box')}", "--message", "hello", "--", *place.talker("one")]
     if new_host:
         command.insert(2, "--new-host")
     else:
-        place.must("create", "other@box.local", "--new-host", "--", *place.talker("other"))
+        place.must("create", f"other@{place.at('box')}", "--new-host", "--", *place.talker("other"))
 
     done = at_once(place, *[command] * CROWD)
 
@@ -73,7 +72,7 @@ def test_eight_creates_of_one_name_make_one_agent(place: Place, new_host: bool) 
 
 def test_eight_messages_of_one_id_are_one_message(place: Place) -> None:
     """An id is said once, whoever says it."""
-    place.must("create", "one@box.local", "--new-host", "--", *place.talker("one"))
+    place.must("create", f"one@{place.at('box')}", "--new-host", "--", *place.talker("one"))
 
     done = at_once(place, *[["message", "--id", "same", "one", "hello"]] * CROWD)
 
@@ -85,7 +84,7 @@ def test_eight_messages_of_one_id_are_one_message(place: Place) -> None:
 
 def test_eight_messages_without_an_id_are_eight(place: Place) -> None:
     """Each call of `message` is one message, and none runs into another."""
-    place.must("create", "one@box.local", "--new-host", "--", *place.talker("one"))
+    place.must("create", f"one@{place.at('box')}", "--new-host", "--", *place.talker("one"))
     texts = [f"number {number}\nof eight" for number in range(CROWD)]
 
     done = at_once(place, *[["message", "one", text] for text in texts])
@@ -100,7 +99,7 @@ def test_eight_downs_end_one_world(place: Place) -> None:
     """What is gone already is success; the work is saved."""
     place.team(3, 0)
     place.must("up", "-f", place.file)
-    (place.home / "hosts" / "box" / "work" / "loose.txt").write_text("work\n")
+    place.on_host("echo work >loose.txt")
 
     done = at_once(place, *[["down", "-f", place.file]] * CROWD)
 
@@ -115,16 +114,16 @@ def test_up_and_down_at_once_end_in_one_world(place: Place, number: int) -> None
     """Either may find the other in its way, and says so; the work is never between them."""
     told = place.team(3, 2)
     place.must("up", "-f", place.file, "--wait")
-    (place.home / "hosts" / "box" / "work" / "loose.txt").write_text("work\n")
+    place.on_host("echo work >loose.txt")
     both = ["up", "-f", place.file, "--wait"], ["down", "-f", place.file]
 
     done = at_once(place, *both, *both, *both)
 
     assert set(statuses(done)) <= {0, 1}, said(done)
     assert all("try: " in one.said for one in done if one.status == 1), said(done)
-    loose = place.home / "hosts" / "box" / "work" / "loose.txt"
+    on_host = place.on_host("cat loose.txt") == "work\n"
     trees = [ref for ref in place.saved() if ref.endswith("/work-tree")]
-    assert loose.exists() or any(place.git("show", f"{ref}:loose.txt") for ref in trees)
+    assert on_host or any(place.git("show", f"{ref}:loose.txt") for ref in trees)
     place.must("up", "-f", place.file, "--wait")
     assert place.sessions() == sorted(told)
     check_nothing_left(place)
@@ -140,9 +139,10 @@ def test_up_and_down_at_once_end_in_one_world(place: Place, number: int) -> None
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_create_and_the_end_of_the_last_agent_at_once(place: Place, number: int) -> None:
     """The host stays for the new agent, or goes before it comes: never under it."""
-    place.must("create", "last@box.local", "--new-host", "--", *place.talker("last"))
-    (place.home / "hosts" / "box" / "work" / "loose.txt").write_text("work\n")
-    command = ["create", "next@box.local", "--message", "hello", "--", *place.talker("next")]
+    place.must("create", f"last@{place.at('box')}", "--new-host", "--", *place.talker("last"))
+    place.on_host("echo work >loose.txt")
+    name = f"next@{place.at('box')}"
+    command = ["create", name, "--message", "hello", "--", *place.talker("next")]
 
     created, destroyed = at_once(place, command, ["destroy", "last"])
 
