@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,9 @@ _TIMEOUT = 90.0  # seconds for one script; its own waits end earlier
 _ROWS = 50  # of an agent's screen
 _BLANK = 4  # so many empty lines in a row are rows that nobody has printed
 
+_IN_ONE = {"start_ready": ("start", "ready", "observe")}  # verbs that share a trip
+_LOOKED = "mng-looked-7f3a9c"
+
 # What lies on every host: its tmux's configuration and hook, the guard, and the commit helper.
 _ON_HOST = ("tmux.conf", "died.sh", "bin/git", "bin/mng-commit")
 
@@ -39,7 +42,8 @@ STATE_LETTERS = {
 @cache
 def script(verb: str) -> str:
     """A verb's whole text: the prelude, then its own."""
-    return (_SCRIPTS / "prelude.sh").read_text() + (_SCRIPTS / f"{verb}.sh").read_text()
+    parts = ("prelude", *_IN_ONE.get(verb, (verb,)))
+    return "".join((_SCRIPTS / f"{part}.sh").read_text() for part in parts)
 
 
 def call(
@@ -94,8 +98,13 @@ class Start:
         return {"rests": "".join(f"{line}\n" for line in self.rests).encode()} if self.rests else {}
 
 
-def start(machine: Machine, want: Start, created: int) -> tuple[str, str]:
-    """Start an agent: ("started", pid), or ("exists", incarnation) where another one is."""
+def start(
+    machine: Machine, want: Start, created: int, look: Sequence[str] = ()
+) -> tuple[str, str, str]:
+    """Start an agent: ("started", pid), or ("exists", incarnation) where another one is.
+
+    look: what `observe` is asked once the agent is ready, in the same trip; its answer comes last.
+    """
     name = want.name.name
     record = agent_record(want.name, want.incarnation, want.owner, want.spec, created)
     files = {
@@ -108,13 +117,15 @@ def start(machine: Machine, want: Start, created: int) -> tuple[str, str]:
     lines = f"{_exports(want.secrets or {})}\n{ledger_text(want.carried)}\n"
     stdin = lines.encode() + tar_of(files)
     said = call(
-        machine, "start", name, want.incarnation, want.replaces or "-", machine.work_dir,
-        want.owner.team, __version__, stdin=stdin,
+        machine, "start_ready" if look else "start", name, want.incarnation, want.replaces or "-",
+        machine.work_dir, want.owner.team, __version__, *((_LOOKED, *look) if look else ()),
+        stdin=stdin,
     )  # fmt: skip
+    said, _, seen = said.partition(f"\n{_LOOKED}\n")
     word, _, rest = said.partition(" ")
     if word not in ("started", "exists"):
         raise AgentError(f"{want.name} could not be started: {rest or said}")
-    return word, rest
+    return word, rest, seen
 
 
 def _launcher(machine: Machine, want: Start) -> str:

@@ -84,7 +84,7 @@ def look(machine: Machine, looking: Collection[str] = (), *, timeout: float = 10
 
     looking: the agents whose screens are wanted too. timeout: seconds.
     """
-    argv = ["sh", "-c", script("observe"), "mng", machine.home, machine.mark, _NONCE, *looking]
+    argv = ["sh", "-c", script("observe"), "mng", machine.home, machine.mark, *asked(looking)]
     done = machine.transport.run(argv, timeout=timeout)
     if done.status == 66:
         raise HostGone("it went away while it was looked at", hint="run it again")
@@ -94,6 +94,11 @@ def look(machine: Machine, looking: Collection[str] = (), *, timeout: float = 10
     if view.error:
         raise HostUnreachable(f"its tmux says: {view.error}")
     return view
+
+
+def asked(looking: Iterable[str]) -> list[str]:
+    """What `observe` is given to look at the screens of these agents, too."""
+    return [_NONCE, *looking]
 
 
 def glance(machine: Machine, *, timeout: float = 5.0) -> View:

@@ -12,7 +12,7 @@ from typing import assert_never
 
 from mng.agents import remote
 from mng.agents.kind import find_kind
-from mng.agents.sight import live_agents, look
+from mng.agents.sight import asked, live_agents, look, parse
 from mng.engine.context import Context
 from mng.engine.kept import arm, bring_back, fetch, keep_now
 from mng.engine.talk import await_agent, send
@@ -286,9 +286,13 @@ def _start(action: StartAgent, context: Context) -> Outcome:
             **remote.resolve(action.spec.env, context.environ),
         },
     )
-    word, rest = remote.start(machine, want, int(time.time()))
+    # From afar a look of its own costs more than to wait there until the agent is ready.
+    looking = asked([name.name]) if kind.rests and not machine.local else ()
+    word, rest, seen = remote.start(machine, want, int(time.time()), looking)
     if word == "started":
         context.incarnations[name] = want.incarnation
+        if seen:
+            context.watch(name.host).saw(name.name, parse(seen))
         return Outcome(Result.DONE, "resumed" if action.resume else "")
     return _adopt(action, context, rest)
 

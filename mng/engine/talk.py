@@ -88,6 +88,8 @@ def send(action: SendMessage, context: Context) -> Outcome:
     busy = agent.state is AgentState.RUNNING
     # A program takes a command without a word, and what it has queued only when it is idle.
     proof = min(kind.proof, 1) if busy else 0 if action.message.command else kind.proof
+    watch = context.watch(name.host)
+    watch.forget(name.name)
     with context.slot():
         said_so = remote.deliver(
             context.machine(name.host), name, agent.incarnation, action.message, kind,

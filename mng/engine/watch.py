@@ -14,6 +14,8 @@ from mng.model.world import LiveAgent, LiveHost
 
 _INTERVALS = (0.1, 0.5)  # seconds between two looks; the second after five, and from afar
 
+_FRESH = 5.0  # seconds for which what a start has seen counts as a look
+
 Until = Callable[[LiveAgent], bool]
 
 
@@ -28,6 +30,7 @@ class Watch:
         self._agents: dict[str, LiveAgent] = {}
         self._drawn: dict[str, tuple[str, float]] = {}  # agent -> its screen, and since when
         self._busy: dict[str, float] = {}  # agent -> when it was last seen at work
+        self._fresh: dict[str, tuple[LiveAgent, float]] = {}  # as its start has left it, and when
         self._round = 0
         self._error: MngError | None = None
         self._running = False
@@ -40,6 +43,9 @@ class Watch:
         """
         deadline = time.monotonic() + timeout
         with self._news:
+            fresh, at = self._fresh.get(name, (None, 0.0))
+            if fresh and time.monotonic() - at < _FRESH and until(fresh):
+                return fresh
             self._waiting[name] += 1
             # What counts is a look that began after this call.
             first = self._round + (2 if self._running else 1)
@@ -60,6 +66,18 @@ class Watch:
                     self._news.wait(min(left, 0.5))
             finally:
                 self._waiting[name] -= 1
+
+    def saw(self, name: str, view: View) -> None:
+        """What the start of an agent has seen at its end spares the first look at it."""
+        agents = {agent.name.name: agent for agent in live_agents(self._host, view)}
+        if name in agents:
+            with self._news:
+                self._fresh[name] = agents[name], time.monotonic()
+
+    def forget(self, name: str) -> None:
+        """Something is about to be said to the agent, so what was seen of it is no more."""
+        with self._news:
+            self._fresh.pop(name, None)
 
     def _observe(self) -> None:
         failures, began = 0, time.monotonic()

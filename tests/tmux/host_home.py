@@ -89,7 +89,7 @@ class Home:
         )  # fmt: skip
 
     def start(self, want: remote.Start) -> tuple[str, str]:
-        return remote.start(self.machine, want, created=1)
+        return remote.start(self.machine, want, created=1)[:2]
 
     def sent(self, want: remote.Start) -> tuple[list[str], bytes]:
         """What mng would send to the host to start an agent: the script's arguments, its input."""
