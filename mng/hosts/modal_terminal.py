@@ -18,12 +18,14 @@ from contextlib import suppress
 from typing import Any
 
 from mng.errors import HostError, HostGone, HostUnreachable
-from mng.hosts.modal_client import ask, together
+from mng.hosts.modal_client import ask, sdk, together
 from mng.hosts.process import terminal_env
 
 _PATIENCE = 120.0  # seconds for which a broken connection is made anew
 _PAUSE = 1.0  # seconds between two attempts
-_AGAIN = -2  # a status: the size could not be told, so attach anew with it
+_AGAIN = -2  # a status: the size could not be told, or the client was given up; so attach anew
+_STALE = 75  # the status of an attachment that was ended for the silence of its client
+_ALIVE = 4.0  # seconds after which a client says that it lives; 15 s of silence end it
 
 # The near end of a broken connection still has what tmux has switched on.
 _RESET = b"\x1b[?1049l\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[0m\r\n"
@@ -33,11 +35,28 @@ _BEGIN = """
 infocmp "$TERM" >/dev/null 2>&1 || TERM=xterm-256color
 tty >"/tmp/.mng-tty-$1"
 stty rows "$2" cols "$3"
-trap "rm -f '/tmp/.mng-tty-$1'" EXIT
+trap "rm -f '/tmp/.mng-tty-$1' '/tmp/.mng-stale-$1'" EXIT
+mark=$1
 shift 3
-"$@"
+"$@" && status=0 || status=$?
+[ ! -e "/tmp/.mng-stale-$mark" ] || exit 75
+exit "$status"
 """
 _RESIZE = 'stty -F "$(cat "/tmp/.mng-tty-$1")" rows "$2" cols "$3"'
+
+# A client that was killed can't end what it has attached, nor does Modal: this one does. On its
+# stdin the client says while it lives that it does, a line at a time.
+_GUARD = """
+while timeout 15 dd bs=6 count=1 iflag=fullblock 2>/dev/null | grep -q alive; do :; done
+touch "/tmp/.mng-stale-$1"
+for p in /proc/[0-9]*; do
+    ! grep -qszx "MNG_EXEC=$1" "$p/environ" || case $(cat "$p/comm" 2>/dev/null) in
+        tmux*) kill -s HUP "${p#/proc/}" ;;
+    esac
+done
+sleep 5
+rm -f "/tmp/.mng-stale-$1"
+"""
 
 Start = Callable[..., Any]
 
@@ -89,11 +108,14 @@ class _Attachment:
             process = await self._start(argv, pty=True, env=env, mark=self.mark)
             typing = asyncio.ensure_future(self._type(process.stdin))
             watching = asyncio.ensure_future(self._watch(resized))
+            guarded = asyncio.ensure_future(self._say_alive())
             showing = asyncio.ensure_future(together(process.wait.aio(), self._show(process)))
-            done, _ = await asyncio.wait([showing, watching], return_when=asyncio.FIRST_COMPLETED)
-            for task in (typing, watching, showing):
+            ends = [showing, watching, guarded]
+            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for task in (typing, *ends):
                 task.cancel()
-            return int(showing.result()[0]) if showing in done else _AGAIN
+            status = int(showing.result()[0]) if showing in done else _AGAIN
+            return _AGAIN if status == _STALE else status
         finally:
             signal.signal(signal.SIGWINCH, before)
 
@@ -113,6 +135,15 @@ class _Attachment:
                 await stdin.drain.aio()
         finally:
             loop.remove_reader(source)
+
+    async def _say_alive(self) -> None:
+        """As long as this client lives; returns when nobody hears it any more."""
+        guard = await self._start(["sh", "-c", _GUARD, "mng-guard", self.mark])
+        with suppress(sdk().exception.Error, OSError, ValueError):
+            while True:
+                guard.stdin.write(b"alive\n")
+                await guard.stdin.drain.aio()
+                await asyncio.sleep(_ALIVE)
 
     async def _watch(self, resized: asyncio.Event) -> None:
         """Tell each new size; returns when one could not be told."""
