@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 CONTACT = 8.0  # seconds for what only asks; the SDK itself would try for a minute
 _THROTTLED = "20"  # seconds that the SDK may wait for its rate limit; its own default has no end
+_PAUSES = (0.2, 1.0)  # seconds before a look that broke is made anew
 _TOKEN = "modal setup   or   export MODAL_TOKEN_ID=... MODAL_TOKEN_SECRET=..."
 
 
@@ -48,10 +49,29 @@ async def together(*works: Awaitable[Any]) -> list[Any]:
     return results
 
 
+async def again(look: Callable[[], Awaitable[T]]) -> T:
+    """What a look finds. One that breaks is made anew, for the SDK itself repeats no stream."""
+    from grpclib.exceptions import StreamTerminatedError
+
+    errors = sdk().exception
+    broken = (
+        errors.ServiceError, errors.ConnectionError, errors.InternalError,
+        errors.ResourceExhaustedError, StreamTerminatedError, ConnectionError,
+    )  # fmt: skip
+    for pause in _PAUSES:
+        try:
+            return await look()
+        except broken:
+            await asyncio.sleep(pause)
+    return await look()
+
+
 @contextmanager
 def translated(timeout: float | None = None) -> Iterator[None]:
     """The SDK's errors as ours: one line, and the next command."""
     errors = sdk().exception
+    from grpclib.exceptions import StreamTerminatedError  # which the SDK lets through
+
     try:
         yield
     except TimeoutError as error:
@@ -71,6 +91,8 @@ def translated(timeout: float | None = None) -> Iterator[None]:
         raise HostGone(f"it has ended: {_line(error)}", hint="mng list") from error
     except (errors.ConnectionError, errors.ServiceError, errors.InternalError) as error:
         raise HostUnreachable(f"Modal can't be reached: {_line(error)}", hint=_LATER) from error
+    except StreamTerminatedError as error:
+        raise HostUnreachable("the connection to Modal broke", hint=_LATER) from error
     except (errors.TimeoutError, ConnectionError, asyncio.CancelledError) as error:
         raise HostUnreachable(f"Modal did not answer: {_line(error)}", hint=_LATER) from error
     except errors.Error as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mng.errors import HostError, HostGone
-from mng.hosts.modal_client import sdk, together
+from mng.hosts.modal_client import again, sdk, together
 
 if TYPE_CHECKING:
     from modal import Volume
@@ -67,8 +67,11 @@ class Saves:
         return volume
 
     async def _files(self) -> list[str]:
-        try:
+        async def look() -> list[str]:
             return [one.path async for one in self._volume().iterdir.aio("/", recursive=True)]
+
+        try:
+            return await again(look)
         except sdk().exception.NotFoundError:
             return []
 
@@ -84,7 +87,10 @@ class Saves:
         return view.decode("utf-8", "replace") if head else ""
 
     async def _read(self, path: str) -> bytes:
-        return b"".join([piece async for piece in self._pieces(path)])
+        async def look() -> bytes:
+            return b"".join([piece async for piece in self._pieces(path)])
+
+        return await again(look)
 
     async def _pieces(self, path: str) -> AsyncIterator[bytes]:
         """A file's content. Raises HostGone if another mng has just brought it home."""
@@ -114,12 +120,16 @@ class Saves:
 
     async def _download(self, path: str, into: Path) -> tuple[str, str]:
         """A file's digest and its size."""
-        digest = hashlib.sha256()
-        with into.open("wb") as file:
-            async for piece in self._pieces(path):
-                digest.update(piece)
-                await asyncio.to_thread(file.write, piece)
-        return digest.hexdigest(), str(into.stat().st_size)
+
+        async def look() -> tuple[str, str]:
+            digest = hashlib.sha256()
+            with into.open("wb") as file:
+                async for piece in self._pieces(path):
+                    digest.update(piece)
+                    await asyncio.to_thread(file.write, piece)
+            return digest.hexdigest(), str(into.stat().st_size)
+
+        return await again(look)
 
     async def forget(self, host: str, mark: str) -> None:
         """Remove what a host kept, and what those before it kept. Missing is success."""

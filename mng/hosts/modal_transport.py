@@ -24,6 +24,7 @@ _PIECE = 1 << 18  # bytes of stdin at once; Modal takes 16 MiB
 _ALIVE = 4.0  # seconds after which a client without stdin to send says that it lives
 _MOST = 65_000  # characters of a command line, a little below Modal's limit
 _MARGIN = 0.2  # seconds before its deadline from which on an output may be cut short
+_PAUSES = (0.5, 1.0, 2.0)  # seconds before what Modal's rate limit refused is asked again
 _GRACE = 5.0  # seconds for Modal beyond the command's own time
 _MARK = "MNG_EXEC"  # a variable by which a command that must end is found again
 
@@ -80,6 +81,11 @@ class SandboxTransport:
 async def _start(box: Sandbox, argv: Sequence[str], *, mark: str = "", **how: Any) -> Any:
     if mark:
         how["env"] = {**how.get("env", {}), _MARK: mark}
+    for pause in _PAUSES:
+        try:
+            return await box.exec.aio(*argv, text=False, **how)
+        except sdk().exception.ResourceExhaustedError:  # nothing was begun
+            await asyncio.sleep(pause)
     return await box.exec.aio(*argv, text=False, **how)
 
 
