@@ -27,7 +27,7 @@ from mng.cli.options import (
     Verbose,
 )  # fmt: skip
 from mng.engine.run import Run
-from mng.errors import NotFound, UsageError
+from mng.errors import HostUnreachable, NotFound, UsageError
 from mng.model.action import Consent, Scope
 from mng.model.name import AgentName, HostName, parse_address
 from mng.model.spec import Desired, Owner
@@ -171,6 +171,7 @@ def down(
         mine = World(
             {k: v for k, v in world.hosts.items() if owner.owns(v.owner)},
             {k: v for k, v in world.agents.items() if owner.owns(v.owner)},
+            silent=world.silent,
         )
         scope, want = ending(mine, *pick_any(mine, rest), owner=owner)
     consent = Consent(prune=True, force=force, discard_work=frozenset(discard_work or ()))
@@ -210,6 +211,9 @@ def _whose(
     here = [owner for owner in owners if Path(owner.file).parent == Path.cwd()]
     if len(here) == 1:
         return Desired(owner=here[0]), names
+    for provider, why in world.silent.items() if names else ():
+        words = f"nobody knows whether there is a team {names[0]}"
+        raise HostUnreachable(f"{words}: {provider}: {why}", hint="the same again, later")
     if names:
         raise NotFound(f"no team named {names[0]!r}", hint=f"the teams: {_list(owners)}")
     raise UsageError("which team?", hint=f"mng down TEAM; the teams: {_list(owners)}")

@@ -16,7 +16,7 @@ from .cloud import Cloud
 def test_without_a_token_mng_says_how_to_get_one(cloud: Cloud) -> None:
     """`modal setup`; and hosts of other providers are made all the same."""
     del cloud.env["MODAL_TOKEN_ID"], cloud.env["MODAL_TOKEN_SECRET"]
-    hosts = {"far": {"provider": "modal"}, "near": {}}
+    hosts = {"far": {"provider": "modal"}, "near": {"provider": "local"}}
     file = cloud.team({"a": demo(host="far"), "b": demo(host="near")}, hosts=hosts)
 
     done = cloud.up(file)

@@ -5,9 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import pytest
-
-from tests.modal_loopback.fixture import Loopback, depth
 from tests.scenarios.stage import demo
 from tests.scenarios.terminal import terminal
 from tests.tmux.waiting import eventually
@@ -106,33 +103,6 @@ def test_a_command_that_takes_too_long_ends_there_too(cloud: Cloud) -> None:
     assert "sleep 61" not in cloud.shell("box", "sleep 1; ps -A -o args")
 
 
-def test_eight_ups_make_one_sandbox(cloud: Cloud) -> None:
-    """The name is the lock; who comes second adopts what the first has made."""
-    file = cloud.cloud_team({"a": demo("one", "two"), "b": demo("three")})
-    running = [cloud.start("up", "-f", file, "--wait") for _ in range(8)]
-    ends = [process.communicate() for process in running]
-
-    assert [process.returncode for process in running] == [0] * 8, ends
-    assert len(cloud.sandboxes()) == 1
-    assert (cloud.heard("a"), cloud.heard("b")) == (["one", "two"], ["three"])
-
-
-@pytest.mark.parametrize("tenths", [4, 7, 10, 13, 16, 20, 25])
-def test_up_killed_anywhere_and_run_again_makes_one_world(cloud: Cloud, tenths: int) -> None:
-    """kill -9 at any time: one sandbox, each message once."""
-    file = cloud.cloud_team({"a": demo("one", "two"), "b": demo("three")})
-    first = cloud.start("up", "-f", file, "--wait")
-    try:
-        first.wait(tenths / 10)
-    except Exception:
-        first.kill()
-
-    cloud.must("up", "-f", file, "--wait")
-
-    assert len(cloud.sandboxes()) == 1
-    assert (cloud.heard("a"), cloud.heard("b")) == (["one", "two"], ["three"])
-
-
 def test_a_foreign_sandbox_is_neither_used_nor_ended(cloud: Cloud) -> None:
     """Right name, no mark."""
     import modal
@@ -146,27 +116,3 @@ def test_a_foreign_sandbox_is_neither_used_nor_ended(cloud: Cloud) -> None:
     assert done.status == 1
     assert "no mark of mng" in done.all
     assert len(cloud.sandboxes()) == 1
-
-
-def test_trips_do_not_grow_with_hosts(cloud: Cloud, loopback: Loopback) -> None:
-    """What latency is multiplied by, for one host and for four; and the execs of a join."""
-
-    def team(number: int) -> Path:
-        hosts = {f"h{n}": {"provider": "modal", "source": None} for n in range(number)}
-        return cloud.team({f"a{n}": demo(host=f"h{n}") for n in range(number)}, hosts=hosts)
-
-    depths = {}
-    for number in (1, 4):
-        file = team(number)
-        loopback.inject()
-        cloud.must("up", "-f", file)
-        # Without latency, what is asked at once may be answered one after the other.
-        loopback.inject({"rpc": "*", "kind": "latency", "seconds": 0.1, "times": None})
-        depths[number] = [depth(cloud.rpcs(*words)) for words in (["list"], ["up", "-f", file])]
-    loopback.inject()
-    join = cloud.rpcs("create", "b@h0.modal", "--type", "demo", "--message", "hello")
-    execs = sum(one["rpc"] == "TaskExecStart" for one in join)
-
-    print(f"depth of list and of up: {depths}; execs of a join: {execs}")
-    assert all(after <= before + 3 for before, after in zip(*depths.values(), strict=True)), depths
-    assert execs <= 8

@@ -1,4 +1,7 @@
-"""Each scenario plays on a stage of its own."""
+"""Each scenario plays on a stage of its own, once for each provider of hosts.
+
+What is about this machine by its nature is marked `local_only`, with the reason.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,26 @@ from pathlib import Path
 
 import pytest
 
+from tests.modal.cloud import Cloud
+from tests.modal_loopback.fixture import loopback, modal_server
+
 from .stage import Stage
+
+__all__ = ["loopback", "modal_server"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "stage" in metafunc.fixturenames:
+        local = metafunc.definition.get_closest_marker("local_only")
+        metafunc.parametrize("stage", ["local"] if local else ["local", "modal"], indirect=True)
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     """A stage in a short directory, since a socket's path may have no more than 107 bytes."""
     root = Path(tempfile.mkdtemp(prefix="mng-"))
-    made = Stage(root)
+    modal = request.param == "modal"
+    made = Cloud(root, request.getfixturevalue("loopback")) if modal else Stage(root)
     try:
         yield made
     finally:

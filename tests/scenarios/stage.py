@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -48,12 +49,14 @@ def runs(command: object, *messages: object, **more: object) -> dict[str, object
 
 
 def program(name: str, *args: object) -> list[str]:
-    """The command line of one of the programs that lie beside the tests."""
-    return [sys.executable, str(PROGRAMS / f"{name}.py"), *map(str, args)]
+    """The command line of one of the programs that lie beside the tests, on any host."""
+    return ["python3", "-c", (PROGRAMS / f"{name}.py").read_text(), *map(str, args)]
 
 
 class Stage:
-    """Real commands in a world of their own."""
+    """Real commands in a world of their own, whose hosts are on this machine."""
+
+    provider = "local"
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -86,19 +89,25 @@ class Stage:
         return done.stdout.decode()
 
     def team(
-        self, agents: Mapping[str, object], *, file: str = "team.yaml", host: object = None,
-        **more: object,
+        self, agents: Mapping[str, object], *, file: str = "team.yaml",
+        host: Mapping[str, object] | None = None,
+        hosts: Mapping[str, Mapping[str, object]] | None = None, **more: object,
     ) -> Path:  # fmt: skip
         """A file with these agents on `box`, which works on the repository. JSON is YAML."""
+        hosts = hosts or {"box": host or {"source": str(self.repo)}}
         document = {
             "name": "auth",
-            "hosts": {"box": host or {"source": str(self.repo)}},
+            "hosts": {name: {"provider": self.provider, **one} for name, one in hosts.items()},
             "agents": agents,
             **more,
         }
         path = self.root / file
         path.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
         return path
+
+    def at(self, host: str) -> str:
+        """A host's address, for commands that make it."""
+        return f"{host}.{self.provider}"
 
     # mng
 
@@ -174,35 +183,61 @@ class Stage:
     def host_dir(self, host: str = "box") -> Path:
         return self.home / "hosts" / host
 
+    def on_host(self, script: str, *, host: str = "box") -> str:
+        """What a shell text prints in the home of a host, without mng."""
+        done = subprocess.run(
+            ["sh", "-c", script], cwd=self.host_dir(host), env=self.env, capture_output=True,
+            check=True,
+        )  # fmt: skip
+        return done.stdout.decode("utf-8", "surrogateescape")
+
+    def work_dir(self, host: str = "box") -> str:
+        """Where the work tree of a host lies there."""
+        return str(self.host_dir(host) / "work")
+
+    def is_there(self, host: str = "box") -> bool:
+        """The host has not gone."""
+        return self.host_dir(host).exists()
+
     def told(self, agent: str, *, host: str = "box") -> list[str]:
         """What a demo agent itself says that it was told, in order."""
-        transcript = self.host_dir(host) / "agents" / agent / "transcript.jsonl"
-        if not transcript.exists():
-            return []
-        entries = [json.loads(line) for line in transcript.read_text().splitlines()]
+        text = self.on_host(f"cat agents/{agent}/transcript.jsonl 2>/dev/null || :", host=host)
+        entries = [json.loads(line) for line in text.splitlines()]
         return [entry["text"] for entry in entries if entry["type"] == "user"]
 
-    def tmux(self, *argv: str, host: str = "box", check: bool = True) -> str:
+    def notes(self, name: str) -> str:
+        """A path of its host at which a program of this test may write."""
+        return str(self.root / name)
+
+    def noted(self, name: str) -> bytes:
+        """What a program on `box` wrote there; b"" if there is no such file yet."""
+        path = self.root / name
+        return path.read_bytes() if path.exists() else b""
+
+    def tmux(self, *argv: str, host: str = "box") -> str:
         """Ask a host's own tmux server, as a user could."""
-        done = subprocess.run(
-            ["tmux", "-u", "-S", str(self.host_dir(host) / "tmux"), *argv],
-            env=self.env, capture_output=True, check=check,
-        )  # fmt: skip
-        return done.stdout.decode("utf-8", "replace")
+        return self.on_host(f"tmux -u -S tmux {shlex.join(argv)}", host=host)
 
     def server(self, host: str = "box") -> int:
         """The process id of a host's tmux server."""
         return int(self.tmux("display-message", "-p", "#{pid}", host=host))
 
-    def freeze(self, pid: int) -> None:
-        """Stop a process until the test ends."""
-        self.frozen.append(pid)
-        os.kill(pid, signal.SIGSTOP)
+    def signal(self, pid: int, number: signal.Signals, *, host: str = "box") -> None:
+        """Send a signal to a process of a host."""
+        self.on_host(f"kill -{number.value} {pid}", host=host)
+
+    def alive(self, pid: int, *, host: str = "box") -> bool:
+        """A process of a host has not ended."""
+        return self.on_host(f"kill -0 {pid} 2>/dev/null && echo yes || :", host=host) != ""
+
+    def freeze(self) -> None:
+        """Stop the tmux server of `box` until the test ends."""
+        self.frozen.append(self.server())
+        self.signal(self.frozen[-1], signal.SIGSTOP)
 
     def thaw(self) -> None:
         while self.frozen:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.frozen.pop(), signal.SIGCONT)
+            self.on_host(f"kill -CONT {self.frozen.pop()} || :")
 
     # The end
 

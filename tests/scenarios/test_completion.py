@@ -6,6 +6,8 @@ import pytest
 
 from .stage import Stage, demo
 
+pytestmark = pytest.mark.local_only("a shell completes the same words for every provider")
+
 
 def completed(stage: Stage, line: str) -> list[str]:
     """What bash would offer for the last word of the line."""

@@ -9,6 +9,8 @@ import pytest
 
 from tests.scenarios.stage import Stage, demo
 
+pytestmark = pytest.mark.local_only("a damaged disk is read by the same script on every host")
+
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"team": 1}', '{"spec": {"type": 5}}'])
 def test_an_agent_with_a_damaged_record_is_unknown_and_left_alone(stage: Stage, text: str) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
-from pathlib import Path
+
+import pytest
 
 from tests.tmux.waiting import eventually
 
@@ -19,8 +19,7 @@ def counter(*messages: str, **more: object) -> dict[str, object]:
 
 
 def told(stage: Stage) -> list[str]:
-    path = stage.host_dir() / "work" / "told.txt"
-    return path.read_text().splitlines() if path.exists() else []
+    return stage.on_host(f"cat {stage.work_dir()}/told.txt 2>/dev/null || :").splitlines()
 
 
 def end(stage: Stage, words: str = "exit 3") -> None:
@@ -38,6 +37,7 @@ def test_an_agent_that_ended_well_is_left(stage: Stage) -> None:
     assert (stage.state("web"), stage.agent("web")["exit_status"]) == ("DONE", 0)
 
 
+@pytest.mark.local_only("the plan alone decides it, for every provider alike")
 def test_restart_always_starts_an_agent_that_ended_well(stage: Stage) -> None:
     """restart: always means it; one that can't resume is told everything again."""
     file = stage.raised({"web": counter("hello", restart="always")})
@@ -61,6 +61,7 @@ def test_a_failed_agent_is_started_again(stage: Stage) -> None:
     eventually(lambda: told(stage) == ["hello", "exit 3", "hello"])
 
 
+@pytest.mark.local_only("the plan alone decides it, for every provider alike")
 def test_restart_never_leaves_a_failed_agent(stage: Stage) -> None:
     """It is shown as failed, with a note in the plan, and stays."""
     file = stage.raised({"web": counter(restart="never")})
@@ -75,7 +76,7 @@ def test_a_killed_agent_that_resumes_is_told_only_the_rest(stage: Stage) -> None
     """The conversation continues: nothing that was accepted is said again."""
     stage.raised({"ada": demo("A")})
     pid = stage.pid("ada")
-    os.kill(pid, signal.SIGKILL)
+    stage.signal(pid, signal.SIGKILL)
     eventually(lambda: stage.state("ada") == "FAILED")
     failed = stage.agent("ada")
     stage.must("up", "-f", stage.team({"ada": demo("A", "B")}), "--wait")
@@ -94,6 +95,7 @@ def test_a_new_message_resumes_an_agent_that_ended_well(stage: Stage) -> None:
     assert stage.told("ada") == ["A", "/exit", "B"]
 
 
+@pytest.mark.local_only("the plan alone decides it, for every provider alike")
 def test_a_new_message_to_an_ended_program_is_held(stage: Stage) -> None:
     """Where it can't, it is not started behind the user's back."""
     stage.raised({"web": counter("hello")})
@@ -127,6 +129,7 @@ def test_a_foreign_session_is_refused_and_never_killed(stage: Stage) -> None:
     assert stage.told("eve") == []
 
 
+@pytest.mark.local_only("no host of Modal is a directory here")
 def test_a_foreign_directory_is_refused_and_never_removed(stage: Stage) -> None:
     """So is a host's directory that mng didn't make."""
     stage.host_dir().mkdir(parents=True)
@@ -137,6 +140,7 @@ def test_a_foreign_directory_is_refused_and_never_removed(stage: Stage) -> None:
     assert [path.name for path in stage.host_dir().iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.local_only("no host of Modal is a directory here")
 def test_what_only_a_person_can_settle_is_not_waited_for(stage: Stage) -> None:
     """--wait ends where nothing becomes due by itself, even if the plan calls it pending."""
     stage.host_dir().mkdir(parents=True)
@@ -166,7 +170,7 @@ def test_a_silent_host_is_unknown_and_left_alone(stage: Stage) -> None:
         {"ada": demo("A", "B", host="box"), "eve": demo(host="box"), "bob": demo(host="den")},
         hosts=hosts,
     )
-    stage.freeze(stage.server())
+    stage.freeze()
 
     done = stage.up(file)
     states = {name: agent["state"] for name, agent in stage.agents().items()}
@@ -178,21 +182,23 @@ def test_a_silent_host_is_unknown_and_left_alone(stage: Stage) -> None:
     assert (stage.pid("ada"), stage.told("ada")) == (pid, ["A"])
 
 
+@pytest.mark.local_only("each look at a silent host costs 15 s on Modal, and one test has to do")
 def test_a_silent_host_is_not_taken_down(stage: Stage) -> None:
     """down leaves what it can't see, and says so."""
     file = stage.raised({"ada": demo()})
-    stage.freeze(stage.server())
+    stage.freeze()
 
     done = stage.mng("down", "-f", file)
     stage.thaw()
-    assert (done.status, stage.host_dir().exists()) == (1, True)
+    assert (done.status, stage.is_there()) == (1, True)
     assert stage.state("ada") == "WAITING"
 
 
+@pytest.mark.local_only("each look at a silent host costs 15 s on Modal, and one test has to do")
 def test_exec_on_a_silent_host_is_125(stage: Stage) -> None:
     """It could not run the command at all."""
     stage.raised({"ada": demo()})
-    stage.freeze(stage.server())
+    stage.freeze()
 
     assert stage.mng("exec", "ada", "true").status == 125
 
@@ -219,6 +225,7 @@ def test_an_agent_that_fails_at_once_is_told_with_its_last_words(stage: Stage) -
     assert "mng logs web@box" in done.err
 
 
+@pytest.mark.local_only("the plan alone decides it, for every provider alike")
 def test_a_program_that_is_not_there_fails_alone(stage: Stage) -> None:
     """A failed agent skips only what depends on it."""
     bad = runs(["/no/such/program"], "never said")
@@ -257,9 +264,9 @@ def test_scrollback_that_someone_reads_is_not_typed_into(stage: Stage) -> None:
 def test_a_record_beside_the_socket_is_enough_after_a_reboot(stage: Stage) -> None:
     """A stale socket without a server is no silent host."""
     file = stage.raised({"ada": demo("A")})
-    os.kill(stage.server(), signal.SIGKILL)
+    stage.signal(stage.server(), signal.SIGKILL)
     eventually(lambda: not stage.running("demo_tui"))
-    assert Path(stage.host_dir() / "tmux").exists()
+    stage.on_host("test -S tmux")
     stage.must("up", "-f", file)
 
     assert stage.told("ada") == ["A"]

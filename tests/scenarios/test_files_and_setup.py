@@ -16,6 +16,8 @@ from tests.tmux.waiting import eventually
 
 from .stage import Stage, demo, runs
 
+pytestmark = pytest.mark.local_only("what is looked at is the file and this machine")
+
 FAULTY = """\
 name: Auth Team
 hosts:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -32,11 +31,10 @@ TEXTS = {
 LOCALES = [{"LANG": "C.UTF-8"}, {"LANG": "C"}, {"LC_ALL": "C", "LANG": ""}]
 
 
-def reader(stage: Stage, *messages: str) -> tuple[dict[str, object], Path]:
-    """An agent in raw mode with bracketed paste, and the file of all that it reads."""
-    heard = stage.root / "heard"
+def reader(stage: Stage, *messages: str) -> dict[str, object]:
+    """An agent in raw mode with bracketed paste, which notes all that it reads."""
     texts = [{"text": text, "template": False} for text in messages]
-    return runs(program("reader", heard), *texts, ready={"screen": "ready"}), heard
+    return runs(program("reader", stage.notes("heard")), *texts, ready={"screen": "ready"})
 
 
 def pastes(*texts: str) -> bytes:
@@ -46,57 +44,60 @@ def pastes(*texts: str) -> bytes:
 
 def test_every_hostile_text_arrives_through_the_file(stage: Stage) -> None:
     """In order, each as one paste and one Enter."""
-    agent, heard = reader(stage, *TEXTS.values())
+    agent = reader(stage, *TEXTS.values())
     stage.must("up", "-f", stage.team({"raw": agent}), "--wait")
 
-    eventually(lambda: heard.read_bytes() == pastes(*TEXTS.values()))
+    eventually(lambda: stage.noted("heard") == pastes(*TEXTS.values()))
 
 
+@pytest.mark.local_only("a locale is the client alone")
 @pytest.mark.parametrize("locale", LOCALES, ids=str)
 def test_a_poor_locale_changes_no_byte(stage: Stage, locale: dict[str, str]) -> None:
     """LANG=C is what cron and containers have."""
     text = TEXTS["emoji"] + TEXTS["right to left"]
-    agent, heard = reader(stage, text)
+    agent = reader(stage, text)
     stage.must("up", "-f", stage.team({"raw": agent}), "--wait", env=locale)
     stage.must("message", "raw", text, env=locale)
 
-    eventually(lambda: heard.read_bytes() == pastes(text, text))
+    eventually(lambda: stage.noted("heard") == pastes(text, text))
 
 
 def test_two_hundred_kilobytes_arrive_whole(stage: Stage) -> None:
     """Through the file and by hand."""
     text = "".join(f"line {number}: ünïcödé $(id) ;\n" for number in range(8000))
     assert len(text.encode()) > 200_000
-    agent, heard = reader(stage, text)
+    agent = reader(stage, text)
     stage.must("up", "-f", stage.team({"raw": agent}), "--wait")
     stage.must("message", "raw", "-", stdin=text.encode())
 
-    eventually(lambda: heard.read_bytes() == pastes(text, text))
+    eventually(lambda: stage.noted("heard") == pastes(text, text))
 
 
+@pytest.mark.local_only("the same texts go to Modal through a file")
 def test_every_hostile_text_arrives_as_an_argument(stage: Stage) -> None:
     """`mng message AGENT -- TEXT` types what stands there."""
-    agent, heard = reader(stage)
+    agent = reader(stage)
     stage.must("up", "-f", stage.team({"raw": agent}))
     for text in TEXTS.values():
         stage.must("message", "--", "raw", text)
 
-    eventually(lambda: heard.read_bytes() == pastes(*TEXTS.values()))
+    eventually(lambda: stage.noted("heard") == pastes(*TEXTS.values()))
 
 
+@pytest.mark.local_only("the same texts go to Modal through a file")
 def test_a_text_that_looks_like_an_option_is_a_text(stage: Stage) -> None:
     """Behind `--` nothing is an option, and `-` alone is stdin."""
-    agent, heard = reader(stage)
+    agent = reader(stage)
     stage.must("up", "-f", stage.team({"raw": agent}))
     stage.must("message", "raw", "--", "-F")
 
-    eventually(lambda: heard.read_bytes() == pastes("-F"))
+    eventually(lambda: stage.noted("heard") == pastes("-F"))
 
 
 @pytest.mark.parametrize("way", ["file", "stdin"])
 def test_every_hostile_text_arrives_from_file_and_stdin(stage: Stage, way: str) -> None:
     """-F FILE and `-` read bytes."""
-    agent, heard = reader(stage)
+    agent = reader(stage)
     stage.must("up", "-f", stage.team({"raw": agent}))
     text = "\n".join(TEXTS.values())
     (stage.root / "text").write_text(text)
@@ -105,20 +106,22 @@ def test_every_hostile_text_arrives_from_file_and_stdin(stage: Stage, way: str) 
     else:
         stage.must("message", "raw", "-", stdin=text.encode())
 
-    eventually(lambda: heard.read_bytes() == pastes(text))
+    eventually(lambda: stage.noted("heard") == pastes(text))
 
 
+@pytest.mark.local_only("they are refused before any host is asked")
 @pytest.mark.parametrize("char", ["\x1b", "\x03", "\r", "\x00", "\x7f", "\x9b"], ids=ascii)
 def test_control_characters_are_refused_before_anything_is_sent(stage: Stage, char: str) -> None:
     """A terminal takes them for keys: exit 2, and nothing was typed."""
-    agent, heard = reader(stage)
+    agent = reader(stage)
     stage.must("up", "-f", stage.team({"raw": agent}))
 
     done = stage.mng("message", "raw", "-", stdin=f"good{char}[201~bad".encode())
     assert (done.status, f"U+{ord(char):04X}" in done.err) == (2, True)
-    assert heard.read_bytes() == b""
+    assert stage.noted("heard") == b""
 
 
+@pytest.mark.local_only("they are refused before any host is asked")
 def test_a_file_with_a_control_character_makes_nothing(stage: Stage) -> None:
     """The fault is shown with its place."""
     path = stage.root / "team.yaml"
@@ -130,24 +133,25 @@ def test_a_file_with_a_control_character_makes_nothing(stage: Stage) -> None:
     assert not stage.home.exists()
 
 
+@pytest.mark.local_only("they are refused before any host is asked")
 def test_bytes_that_are_no_text_are_refused(stage: Stage) -> None:
     """A message is UTF-8."""
-    agent, heard = reader(stage)
+    agent = reader(stage)
     stage.must("up", "-f", stage.team({"raw": agent}))
 
     assert stage.mng("message", "raw", "-", stdin=b"\xff\xfe").status == 2
-    assert heard.read_bytes() == b""
+    assert stage.noted("heard") == b""
 
 
+@pytest.mark.local_only("how it reads is between a program and its tmux")
 @pytest.mark.parametrize("words", ["", "Loading..."], ids=["silent", "draws"])
 @pytest.mark.parametrize("how", ["sleeps", "naps", "computes", "child"])
 def test_a_program_that_reads_late_gets_its_first_message_once(
     stage: Stage, words: str, how: str
 ) -> None:
     """One that needs 3 s until it reads, and then drops what was typed, misses nothing."""
-    heard = stage.root / "heard"
-    agent = runs(program("reader", heard, 3, words, how), "the first")
+    agent = runs(program("reader", stage.notes("heard"), 3, words, how), "the first")
     stage.must("up", "-f", stage.team({"raw": agent}))
 
-    eventually(lambda: heard.exists() and heard.read_bytes() == pastes("the first"))
+    eventually(lambda: stage.noted("heard") == pastes("the first"))
     assert stage.mng("plan", "-f", stage.root / "team.yaml", "--check").status == 0

@@ -9,7 +9,7 @@ import pytest
 
 from tests.tmux.waiting import eventually
 
-from .stage import Stage, demo, program
+from .stage import Stage, demo, program, runs
 
 QUICK = ("--type", "demo")
 END = ("--", "--busy", "0")
@@ -17,7 +17,7 @@ END = ("--", "--busy", "0")
 
 def both(stage: Stage) -> None:
     """Two agents on one host, made one after the other."""
-    stage.must("create", "impl-agent@auth-host.local", "--new-host", *QUICK, *END)
+    stage.must("create", f"impl-agent@{stage.at('auth-host')}", "--new-host", *QUICK, *END)
     stage.must("create", "test-agent@auth-host", *QUICK, *END)
 
 
@@ -36,7 +36,7 @@ def test_the_second_agent_of_a_host_costs_no_second_provisioning(stage: Stage) -
     stage.make_repository(big, files=1000)
     said = ("--message", "Implement it", "-o", "json")
 
-    name = "impl-agent@auth-host.local"
+    name = f"impl-agent@{stage.at('auth-host')}"
     first = stage.must_events("create", name, "--new-host", *QUICK, *said, *END, cwd=big)
     second = stage.must_events("create", "test-agent@auth-host", *QUICK, *said, *END, cwd=big)
     actions = {event["action"] for event in second if "action" in event}
@@ -63,6 +63,7 @@ def test_a_message_reaches_only_the_agent_that_is_named(stage: Stage) -> None:
     assert stage.told("impl-agent", host="auth-host") == []
 
 
+@pytest.mark.local_only("the plan alone decides it, for every provider alike")
 def test_one_message_may_go_to_several_agents(stage: Stage) -> None:
     """All names before the text are addressed."""
     both(stage)
@@ -91,7 +92,7 @@ def test_a_host_goes_with_its_last_agent_and_its_work_is_saved(stage: Stage) -> 
 
     tree = next(ref for ref in stage.saved("auth-host") if ref.endswith("/work-tree"))
     assert stage.git("show", f"{tree}:draft.txt") == "draft\n"
-    assert not stage.host_dir("auth-host").exists()
+    assert not stage.is_there("auth-host")
 
 
 def test_create_repeated_makes_nothing_new(stage: Stage) -> None:
@@ -103,6 +104,7 @@ def test_create_repeated_makes_nothing_new(stage: Stage) -> None:
     assert stage.pid("test-agent") == pid
 
 
+@pytest.mark.local_only("the default host is on this machine")
 def test_an_agent_without_a_host_lives_on_the_default_local_one(stage: Stage) -> None:
     """`create NAME` is enough."""
     stage.must("create", "ada", *QUICK, "--message", "hello", *END)
@@ -111,6 +113,7 @@ def test_an_agent_without_a_host_lives_on_the_default_local_one(stage: Stage) ->
     assert stage.agent("ada")["host"] == "local"
 
 
+@pytest.mark.local_only("the default host is on this machine")
 def test_create_passes_environment_and_arguments(stage: Stage) -> None:
     """--env for the process, what stands behind `--` for its command line."""
     words = "import os, time; print(os.environ['COLOUR'], flush=True); time.sleep(600)"
@@ -130,15 +133,17 @@ def test_create_on_a_host_that_is_not_there_says_how_to_make_it(stage: Stage) ->
     assert not stage.home.exists()
 
 
+@pytest.mark.local_only("the plan alone decides it, for every provider alike")
 def test_new_host_refuses_a_host_that_exists(stage: Stage) -> None:
     """--new-host promises a new one."""
     both(stage)
 
-    done = stage.mng("create", "third@auth-host.local", "--new-host", *QUICK)
+    done = stage.mng("create", f"third@{stage.at('auth-host')}", "--new-host", *QUICK)
     assert (done.status, "exists" in done.err) == (1, True)
     assert "third" not in stage.agents()
 
 
+@pytest.mark.local_only("the plan alone decides it, for every provider alike")
 def test_create_refuses_a_name_that_stands_for_something_else(stage: Stage) -> None:
     """An agent is never replaced by a `create` with another spec."""
     both(stage)
@@ -149,6 +154,7 @@ def test_create_refuses_a_name_that_stands_for_something_else(stage: Stage) -> N
     assert stage.pid("test-agent") == pid
 
 
+@pytest.mark.local_only("the plan alone decides it, for every provider alike")
 def test_nobody_is_told_to_destroy_what_stands_in_the_way(stage: Stage) -> None:
     """The agent that has the name may have a conversation that somebody wants."""
     both(stage)
@@ -158,6 +164,7 @@ def test_nobody_is_told_to_destroy_what_stands_in_the_way(stage: Stage) -> None:
     assert "choose another name, or talk to it: mng message test-agent@auth-host TEXT" in done.err
 
 
+@pytest.mark.local_only("a name is looked for in the world, whoever has told of it")
 def test_a_type_that_is_not_installed_names_those_that_are(stage: Stage) -> None:
     """As they are to be typed, the default among them once it is installed."""
     done = stage.mng("create", "ada", "--type", "no-such-type", "--message", "hi")
@@ -169,6 +176,7 @@ def test_a_type_that_is_not_installed_names_those_that_are(stage: Stage) -> None
     )
 
 
+@pytest.mark.local_only("a name is looked for in the world, whoever has told of it")
 @pytest.mark.parametrize(
     "words",
     [
@@ -198,14 +206,15 @@ def test_a_name_that_is_not_there_ends_with_4_and_the_nearest(
 def test_an_ambiguous_name_lists_its_candidates(stage: Stage) -> None:
     """A bare name works wherever it is unique, and nowhere else."""
     for host in ("one", "two"):
-        stage.must("create", f"ada@{host}", "--new-host", *QUICK, *END)
+        stage.must("create", f"ada@{stage.at(host)}", "--new-host", *QUICK, *END)
 
     done = stage.mng("message", "ada", "hi")
     assert (done.status, "ada@one" in done.err, "ada@two" in done.err) == (4, True, True)
     assert stage.mng("message", "ada@one", "hi").status == 0
-    assert stage.mng("message", "ada@two.local", "hi").status == 0
+    assert stage.mng("message", f"ada@{stage.at('two')}", "hi").status == 0
 
 
+@pytest.mark.local_only("the plan alone decides it, for every provider alike")
 def test_a_wrong_name_among_several_destroys_nothing(stage: Stage) -> None:
     """All names are checked before anything is done."""
     both(stage)
@@ -223,7 +232,7 @@ def test_stop_keeps_files_and_conversation(stage: Stage) -> None:
 
     assert (stage.state("test-agent"), stage.agent("test-agent")["pid"]) == ("STOPPED", None)
     assert stage.told("test-agent", host="auth-host") == ["before"]
-    assert not [process for process in stage.processes() if process.pid == pid]
+    assert not stage.alive(pid, host="auth-host")
 
 
 def test_start_goes_on_with_the_conversation(stage: Stage) -> None:
@@ -237,6 +246,7 @@ def test_start_goes_on_with_the_conversation(stage: Stage) -> None:
     assert stage.told("test-agent", host="auth-host") == ["before", "after"]
 
 
+@pytest.mark.local_only("the plan alone decides it, for every provider alike")
 def test_stop_twice_is_stop_once(stage: Stage) -> None:
     """Every verb is safe to repeat."""
     both(stage)
@@ -257,6 +267,7 @@ def test_stopping_a_host_stops_its_agents(stage: Stage) -> None:
     eventually(lambda: {agent["state"] for agent in stage.agents().values()} == {"WAITING"})
 
 
+@pytest.mark.local_only("the plan alone decides it, for every provider alike")
 def test_a_protected_agent_needs_force(stage: Stage) -> None:
     """protect: true is never destroyed without --force."""
     stage.raised({"ada": demo(protect=True)})
@@ -269,7 +280,7 @@ def test_a_protected_agent_needs_force(stage: Stage) -> None:
 
 def test_what_an_agent_started_ends_with_it(stage: Stage) -> None:
     """No child of an agent outlives it."""
-    stage.must("create", "ada", "--command", "sleep 601 & sleep 602 & wait")
+    stage.raised({"ada": runs("sleep 601 & sleep 602 & wait", ready={"screen": ""}), "bob": demo()})
     eventually(lambda: stage.running("sleep 601") and stage.running("sleep 602"))
     stage.must("destroy", "ada")
 
@@ -278,31 +289,31 @@ def test_what_an_agent_started_ends_with_it(stage: Stage) -> None:
 
 def test_a_busy_agent_of_a_kind_that_queues_is_told_at_once(stage: Stage) -> None:
     """`message` doesn't wait for a turn to end where typing is safe meanwhile."""
-    stage.must("create", "ada", *QUICK, "--", "--busy", "600")
+    stage.must("create", f"ada@{stage.at('box')}", "--new-host", *QUICK, "--", "--busy", "600")
     stage.must("message", "ada", "long work")
     eventually(lambda: stage.state("ada") == "RUNNING")
     began = time.monotonic()
 
     stage.must("message", "ada", "meanwhile")
     assert time.monotonic() - began < 20
-    assert stage.told("ada", host="local") == ["long work", "meanwhile"]
+    assert stage.told("ada") == ["long work", "meanwhile"]
 
 
 def test_no_key_is_sent_into_a_dialog(stage: Stage) -> None:
     """A message to an agent that shows a permission dialog is held, and the dialog stays open."""
-    stage.must("create", "ada", *QUICK, *END)
+    stage.must("create", f"ada@{stage.at('box')}", "--new-host", *QUICK, *END)
     stage.must("message", "ada", "/ask")
     eventually(lambda: stage.state("ada") == "BLOCKED")
 
     done = stage.mng("message", "ada", "typed into the dialog?")
     assert (done.status, "blocked" in done.err) == (3, True)
-    assert (stage.state("ada"), stage.told("ada", host="local")) == ("BLOCKED", ["/ask"])
+    assert (stage.state("ada"), stage.told("ada")) == ("BLOCKED", ["/ask"])
 
 
 def test_message_to_a_dead_agent_of_a_kind_that_cannot_resume_fails(stage: Stage) -> None:
     """Nobody is there to hear it."""
-    stage.must("create", "ada", "--", *program("sleeper", 0))
-    stage.tmux("send-keys", "-t", "=ada:", "Enter", host="local")
+    stage.must("create", f"ada@{stage.at('box')}", "--new-host", "--", *program("sleeper", 0))
+    stage.tmux("send-keys", "-t", "=ada:", "Enter")
     eventually(lambda: stage.state("ada") == "DONE")
 
     done = stage.mng("message", "ada", "hello?")
@@ -318,7 +329,13 @@ def test_of_two_creates_of_one_host_from_two_sources_one_wins(stage: Stage) -> N
 
     racing = {
         name: stage.start(
-            "create", f"{name}@box", "--new-host", "--command", "sleep 1000", "--source", source
+            "create",
+            f"{name}@{stage.at('box')}",
+            "--new-host",
+            "--command",
+            "sleep 1000",
+            "--source",
+            source,
         )
         for name, source in asked.items()
     }
@@ -326,4 +343,5 @@ def test_of_two_creates_of_one_host_from_two_sources_one_wins(stage: Stage) -> N
 
     (winner,) = [name for name, (_, status) in ended.items() if status == 0]
     assert list(stage.agents()) == [winner]
-    assert (stage.host_dir() / "work" / "mark").exists() == (winner == "bob")
+    there = stage.on_host(f"test ! -e {stage.work_dir()}/mark || echo yes")
+    assert (there == "yes\n") == (winner == "bob")

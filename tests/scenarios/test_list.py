@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.tmux.waiting import eventually
 
 from .stage import Stage, demo, runs
 
 
+@pytest.mark.local_only("a host of Modal has a column more")
 def test_list_says_why_an_agent_needs_you(stage: Stage) -> None:
     """The reason stands behind those states that need the user, and no line else is longer."""
     bad = runs(["sh", "-c", "exit 3"], restart="never")
@@ -20,11 +23,12 @@ def test_list_says_why_an_agent_needs_you(stage: Stage) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.local_only("each look at a silent host costs 15 s on Modal")
 def test_list_of_an_unknown_host_is_1(stage: Stage) -> None:
     """Whoever asks learns that not all is known, by name or not; and why."""
     stage.raised({"ada": demo()})
     stage.must("create", "eve@den", "--new-host", "--type", "demo")
-    stage.freeze(stage.server())
+    stage.freeze()
     everything, named = stage.mng("list"), stage.mng("list", "eve")
     stage.thaw()
 

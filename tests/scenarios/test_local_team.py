@@ -7,7 +7,6 @@ import os
 import shlex
 import signal
 
-import psutil
 import pytest
 
 from tests.tmux.waiting import eventually
@@ -25,6 +24,7 @@ def test_up_starts_every_agent_and_says_its_messages(stage: Stage) -> None:
     assert (stage.told("ada"), stage.told("bob")) == (["Hello ada"], ["First", "Second"])
 
 
+@pytest.mark.local_only("a host of Modal has a column more, and an end")
 def test_list_is_a_table_of_five_columns(stage: Stage) -> None:
     """NAME STATE HOST PROVIDER HOST-STATE."""
     stage.raised(TEAM)
@@ -38,6 +38,7 @@ def test_list_is_a_table_of_five_columns(stage: Stage) -> None:
     ]
 
 
+@pytest.mark.local_only("a host of Modal has a column more, and an end")
 def test_wide_list_adds_what_is_known_of_agent_and_tree(stage: Stage) -> None:
     """Team, type, why, since, messages, branch, dirty and age are one option away."""
     stage.raised(TEAM)
@@ -48,6 +49,7 @@ def test_wide_list_adds_what_is_known_of_agent_and_tree(stage: Stage) -> None:
     assert all("auth" in row and "demo" in row and "main" in row for row in rows)
 
 
+@pytest.mark.local_only("a host of Modal has a column more, and an end")
 def test_list_as_json_is_the_stable_contract(stage: Stage) -> None:
     """`mng.list/1` has every field that the contract names, with live values."""
     file = stage.raised(TEAM)
@@ -70,6 +72,7 @@ def test_list_as_json_is_the_stable_contract(stage: Stage) -> None:
     assert host["created"] > 0
 
 
+@pytest.mark.local_only("the plan alone decides it, for every provider alike")
 def test_list_by_name_is_one_address_a_line(stage: Stage) -> None:
     """`-o name` is for shell loops."""
     stage.raised(TEAM)
@@ -77,6 +80,7 @@ def test_list_by_name_is_one_address_a_line(stage: Stage) -> None:
     assert stage.must("list", "-o", "name").out == "ada@box\nbob@box\n"
 
 
+@pytest.mark.local_only("what is printed is the same for every provider")
 def test_list_as_yaml_says_what_the_json_says(stage: Stage) -> None:
     """The formats differ in their form alone."""
     from ruamel.yaml import YAML
@@ -95,6 +99,7 @@ def test_logs_show_what_an_agent_printed(stage: Stage) -> None:
     assert "> Hello ada" in stage.must("logs", "ada").out
 
 
+@pytest.mark.local_only("what is printed is the same for every provider")
 def test_logs_of_several_agents_name_each_line(stage: Stage) -> None:
     """Who said it stands before what was said."""
     stage.raised(TEAM)
@@ -149,6 +154,7 @@ def test_detaching_leaves_terminal_and_agent_as_they_were(stage: Stage) -> None:
     assert stage.pid("ada") == pid
 
 
+@pytest.mark.local_only("what is printed is the same for every provider")
 def test_connect_needs_a_terminal(stage: Stage) -> None:
     """Without one it is a mistake of use, and says what to type instead."""
     stage.raised({"ada": demo()})
@@ -189,12 +195,12 @@ def test_exec_takes_its_command_along(stage: Stage, how: signal.Signals) -> None
 
     command = stage.start("exec", "ada", "echo $$; sleep 600; true")
     assert command.stdout is not None
-    remote = psutil.Process(int(command.stdout.readline()))
-    eventually(remote.children)
+    remote = int(command.stdout.readline())
+    eventually(lambda: stage.running("sleep 600"))
     command.send_signal(how)
 
     assert command.wait(10) == 128 + how
-    eventually(lambda: not remote.is_running())
+    eventually(lambda: not stage.alive(remote) and not stage.running("sleep 600"))
 
 
 @pytest.mark.parametrize(
@@ -218,7 +224,7 @@ def test_exec_ends_as_its_command_did(stage: Stage, words: list[str], status: in
 def test_exec_says_125_when_nothing_can_run(stage: Stage) -> None:
     """A host that doesn't answer is no status of the command."""
     stage.raised({"ada": demo()})
-    stage.host_dir().joinpath("work").rename(stage.root / "elsewhere")
+    stage.on_host(f"mv {stage.work_dir()} {stage.work_dir()}.away")
 
     assert stage.mng("exec", "ada", "true").status == 125
 
@@ -253,7 +259,7 @@ def test_exec_runs_in_the_tree_with_the_agents_environment(stage: Stage) -> None
     stage.raised(TEAM)
 
     out = stage.must("exec", "bob", "pwd; echo $COLOUR $MNG_AGENT $MNG_HOST $MNG_TEAM").out
-    assert out == f"{stage.host_dir() / 'work'}\nblue bob box auth\n"
+    assert out == f"{stage.work_dir()}\nblue bob box auth\n"
 
 
 def test_exec_on_a_host_has_no_agents_environment(stage: Stage) -> None:
@@ -272,6 +278,7 @@ def test_message_is_accepted_on_the_agents_own_evidence(stage: Stage) -> None:
     assert stage.told("ada") == ["Hello ada", "how are you?"]
 
 
+@pytest.mark.local_only("the plan alone decides it, for every provider alike")
 def test_message_says_the_same_text_each_time(stage: Stage) -> None:
     """By hand, each call is a message."""
     stage.raised({"ada": demo()})
@@ -281,6 +288,7 @@ def test_message_says_the_same_text_each_time(stage: Stage) -> None:
     assert stage.told("ada") == ["again", "again"]
 
 
+@pytest.mark.local_only("the plan alone decides it, for every provider alike")
 def test_messages_by_hand_are_no_drift(stage: Stage) -> None:
     """What a person said is nothing that the file has to explain."""
     file = stage.raised(TEAM)
@@ -300,7 +308,7 @@ def test_down_saves_the_work_and_leaves_nothing(stage: Stage) -> None:
     assert "saved to refs/mng/saved/box/" in done.err
     assert stage.git("show", f"{tree}:draft.txt") == "draft\n"
     assert stage.git("show", f"{tree}:notes/ada.md") == "- Hello ada\n"
-    assert not stage.host_dir().exists()
+    assert not stage.is_there()
     assert stage.listed()["hosts"] == []
 
 
@@ -321,8 +329,8 @@ def test_work_that_cannot_be_saved_keeps_its_host(stage: Stage) -> None:
     stage.repo.mkdir()
 
     done = stage.mng("down", "auth")
-    assert (done.status, stage.host_dir().exists()) == (1, True)
-    assert "host box.local stays" in done.err
+    assert (done.status, stage.is_there()) == (1, True)
+    assert f"host {stage.at('box')} stays" in done.err
 
 
 def test_down_without_a_file_finds_the_team_of_this_directory(stage: Stage) -> None:
@@ -341,6 +349,7 @@ def test_down_by_team_needs_no_file(stage: Stage) -> None:
     assert stage.listed()["hosts"] == []
 
 
+@pytest.mark.local_only("it watches what tmux is asked on this machine")
 def test_nothing_of_the_message_stands_on_a_command_line(stage: Stage) -> None:
     """Message text travels by stdin."""
     with watching(stage) as log:
@@ -350,6 +359,7 @@ def test_nothing_of_the_message_stands_on_a_command_line(stage: Stage) -> None:
         assert not [line for line in calls if "the whole text" in line]
 
 
+@pytest.mark.local_only("what is printed is the same for every provider")
 def test_json_is_one_document_on_stdout(stage: Stage) -> None:
     """Results on stdout, everything else on stderr."""
     stage.raised({"ada": demo()})

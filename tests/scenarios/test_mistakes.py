@@ -11,6 +11,8 @@ import pytest
 
 from tests.scenarios.stage import Stage, demo, runs
 
+pytestmark = pytest.mark.local_only("a mistake is found before any host is asked")
+
 
 @pytest.mark.parametrize(
     ("argv", "env", "says"),

@@ -11,6 +11,10 @@ from tests.tmux.waiting import eventually
 
 from .stage import Stage, demo, program, runs
 
+pytestmark = pytest.mark.local_only(
+    "what an agent may do is looked at from within its process here"
+)
+
 REFUSED = [
     "git stash",
     "git stash push -- file-0.txt",

@@ -9,6 +9,8 @@ from ruamel.yaml import YAML
 
 from .stage import Stage, demo
 
+pytestmark = pytest.mark.local_only("what is printed is the same for every provider")
+
 
 def test_a_plan_as_yaml_is_the_json_document(stage: Stage) -> None:
     """The forms differ in their form alone."""

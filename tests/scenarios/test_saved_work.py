@@ -11,6 +11,8 @@ import pytest
 
 from .stage import Done, Stage, demo
 
+pytestmark = pytest.mark.local_only("what was saved lies here, whatever host it came from")
+
 # Two branches with a commit each, a stash, staged, unstaged, untracked and deleted files.
 WORK = """
 git switch -q -c side; echo side >side.txt; git add side.txt; git commit -q -m side

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+
+import pytest
 
 from tests.tmux.waiting import eventually
 
@@ -42,6 +45,7 @@ def verbs(log: Path, program: str) -> set[str]:
     return found
 
 
+@pytest.mark.local_only("it watches what tmux and git are asked on this machine")
 def test_the_second_up_asks_and_changes_nothing(stage: Stage) -> None:
     """Zero mutating calls: tmux is only asked, git only read."""
     file = settled(stage)
@@ -55,6 +59,7 @@ def test_the_second_up_asks_and_changes_nothing(stage: Stage) -> None:
         assert verbs(log, "git") <= READS
 
 
+@pytest.mark.local_only("it looks at every file of the host")
 def test_the_second_up_leaves_every_file_as_it_was(stage: Stage) -> None:
     """No file under MNG_HOME or in the source repository has another time, size or inode."""
     file = settled(stage)
@@ -64,6 +69,7 @@ def test_the_second_up_leaves_every_file_as_it_was(stage: Stage) -> None:
     assert snapshot(stage.home, stage.repo) == before
 
 
+@pytest.mark.local_only("it looks at every file of the host")
 def test_plan_list_and_logs_change_no_file(stage: Stage) -> None:
     """What only looks leaves no trace."""
     file = settled(stage)
@@ -84,6 +90,7 @@ def test_the_second_up_keeps_every_process(stage: Stage) -> None:
     assert {name: agent["pid"] for name, agent in stage.agents().items()} == before
 
 
+@pytest.mark.local_only("the plan alone decides it, for every provider alike")
 def test_plan_check_has_nothing_to_find_after_up(stage: Stage) -> None:
     """plan --check is 0 where up has been, 3 where it has not."""
     file = stage.team(team())
@@ -93,6 +100,7 @@ def test_plan_check_has_nothing_to_find_after_up(stage: Stage) -> None:
     assert (first, stage.mng("plan", "-f", file, "--check").status) == (3, 0)
 
 
+@pytest.mark.local_only("the plan alone decides it, for every provider alike")
 def test_plan_makes_nothing(stage: Stage) -> None:
     """A plan is words: not even MNG_HOME is made."""
     file = stage.team(team())
@@ -102,6 +110,7 @@ def test_plan_makes_nothing(stage: Stage) -> None:
     assert not stage.home.exists()
 
 
+@pytest.mark.local_only("the plan alone decides it, for every provider alike")
 def test_what_is_rewritten_alike_is_no_change(stage: Stage) -> None:
     """Re-quoted, re-indented, defaults spelled out, trailing blanks: the same team."""
     settled(stage)
@@ -110,14 +119,14 @@ def test_what_is_rewritten_alike_is_no_change(stage: Stage) -> None:
 name: 'auth'
 hosts:
     box:
-        provider: local
+        provider: {stage.provider}
         source: "{stage.repo}"
 agents:
     eve:
         type: command
         restart: on-failure
         protect: true
-        command: {program("sleeper")}
+        command: {json.dumps(program("sleeper"))}
     bob: {{after: [ada], type: demo, args: ['--busy', '0'], messages: ['One', "Two"]}}
     ada:
         type: demo
@@ -156,7 +165,7 @@ def test_exporting_gives_a_file_whose_plan_is_empty(stage: Stage) -> None:
 def test_exporting_what_was_made_by_hand_can_be_adopted(stage: Stage) -> None:
     """What began with `create` becomes a file; the process and its ledger stay."""
     stage.must(
-        "create", "ada@box", "--new-host", "--type", "demo", "--message", "Hello",
+        "create", f"ada@{stage.at('box')}", "--new-host", "--type", "demo", "--message", "Hello",
         "--", "--busy", "0",
     )  # fmt: skip
     pid = stage.pid("ada")

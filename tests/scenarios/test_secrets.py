@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import psutil
+import pytest
 
 from tests.tmux.files import files_with
 from tests.tmux.waiting import eventually
@@ -17,14 +18,13 @@ SHELL = 'printf %s "$API_KEY" >"$SEEN"; echo ready; exec sleep 600'
 
 def raised(stage: Stage, *options: str) -> str:
     """All that was printed, by an up of an agent that has the secret."""
-    seen = stage.root / "seen"
-    env = {"API_KEY": {"secret": "API_KEY"}, "SEEN": str(seen)}
+    env = {"API_KEY": {"secret": "API_KEY"}, "SEEN": stage.notes("seen")}
     file = stage.team({"web": runs(["sh", "-c", SHELL], env=env)})
     secret = {"API_KEY": VALUE}
     plan = stage.must("plan", "-f", file, env=secret)
     up = stage.must("up", "-f", file, "-v", *options, env=secret)
     again = stage.must("up", "-f", file, "-o", "json", env=secret)
-    eventually(lambda: seen.exists() and seen.read_text() == VALUE)
+    eventually(lambda: stage.noted("seen") == VALUE.encode())
     return plan.all + up.all + again.all
 
 
@@ -32,7 +32,7 @@ def test_a_secret_reaches_its_agent(stage: Stage) -> None:
     """Byte for byte, whatever a shell would make of it."""
     raised(stage)
 
-    assert (stage.root / "seen").read_text() == VALUE
+    assert stage.noted("seen") == VALUE.encode()
 
 
 def test_a_secret_is_never_printed(stage: Stage) -> None:
@@ -45,9 +45,10 @@ def test_a_secret_is_never_printed(stage: Stage) -> None:
 
 
 def test_a_secret_is_in_no_file(stage: Stage) -> None:
-    """Nothing under MNG_HOME holds it."""
+    """Nothing under MNG_HOME holds it, and nothing in the home of its host."""
     raised(stage)
 
+    assert stage.on_host(f"grep -rlF {VALUE[:6]} . || :") == ""
     assert files_with(stage.home, VALUE[:6]) == []
 
 
@@ -68,6 +69,7 @@ def test_a_secret_is_nowhere_in_tmux(stage: Stage) -> None:
     assert VALUE[:6] not in held
 
 
+@pytest.mark.local_only("it looks at the processes of this machine")
 def test_a_secret_is_on_no_command_line(stage: Stage) -> None:
     """Neither of tmux and git while it is handed over, nor of any process afterwards."""
     with watching(stage) as log:
@@ -81,6 +83,7 @@ def test_a_secret_is_on_no_command_line(stage: Stage) -> None:
     assert not [line for line in lines if VALUE[:6] in line]
 
 
+@pytest.mark.local_only("it looks at the processes of this machine")
 def test_a_secret_is_in_no_other_process(stage: Stage) -> None:
     """The tmux server never had it in its environment."""
     raised(stage)
@@ -107,6 +110,7 @@ def test_a_secret_that_is_not_set_stops_all_before_anything_is_done(stage: Stage
     assert not stage.home.exists()
 
 
+@pytest.mark.local_only("it looks at the processes of this machine")
 def test_the_users_other_variables_do_not_leak(stage: Stage) -> None:
     """What lies in a shell reaches no agent unasked."""
     stage.team({})

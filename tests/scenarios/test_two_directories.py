@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.scenarios.stage import Stage, demo
+
+pytestmark = pytest.mark.local_only("whose a team is does not depend on its provider")
 
 
 def test_projects_of_one_name_do_not_touch_each_other(stage: Stage) -> None:
