@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
+
+import pytest
 
 from tests.scenarios.stage import demo
 from tests.scenarios.terminal import terminal
@@ -11,6 +14,11 @@ from tests.tmux.waiting import eventually
 
 from .cloud import Cloud
 
+# No sandbox reaches a registry, so pytest comes with the tree, and its command by hand.
+PYTEST = """
+printf '#!/bin/sh\\nPYTHONPATH=/work/.deps exec python3 -m pytest "$@"\\n' >/usr/local/bin/pytest
+chmod +x /usr/local/bin/pytest
+"""
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DEMO = """
 hosts: {auth-host: {setup: test -f requirements.txt}}
@@ -21,9 +29,17 @@ agents: {impl-agent: {type: demo, args: [--busy, 0]}, test-agent: {type: demo, a
 def test_two_agents_share_one_sandbox_in_seven_steps(cloud: Cloud) -> None:
     """Launch, join, list, connect, exec, message, destroy; the host goes with its last agent."""
     kind = ("--type", "demo")
+    (cloud.repo / "test_app.py").write_text("def test_it():\n    assert True\n")
+    site = Path(pytest.__file__).parents[1]
+    for name in ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments"):
+        shutil.copytree(site / name, cloud.repo / ".deps" / name)
+    shutil.copy(site / "py.py", cloud.repo / ".deps")
     cloud.must("create", "impl-agent@auth-host.modal", "--new-host", *kind)
+    began = time.time()
     joined = cloud.must("create", "test-agent@auth-host", *kind, "--message", "write the tests")
     assert "created" not in joined.all
+    asked = {one["rpc"] for one in cloud.modal.rpcs(since=began)}
+    assert not asked & {"ImageGetOrCreate", "SandboxCreateV2"}  # nothing is provisioned again
     assert [one["host"] for one in cloud.agents().values()] == ["auth-host", "auth-host"]
     for agent in ("impl-agent", "test-agent"):
         with terminal(cloud, "connect", agent) as screen:
@@ -32,6 +48,8 @@ def test_two_agents_share_one_sandbox_in_seven_steps(cloud: Cloud) -> None:
             assert screen.ends() == 0
             assert screen.settings() == screen.before
     assert "On branch main" in cloud.must("exec", "impl-agent", "git status").out
+    cloud.must("exec", "auth-host", PYTEST)
+    assert "1 passed" in cloud.must("exec", "test-agent", "pytest -q test_app.py").out
     assert cloud.mng("exec", "test-agent", "exit 3").status == 3
     assert "first" in cloud.must("exec", "test-agent", "--", "git", "log", "--oneline").out
     cloud.must("message", "impl-agent", "use PyJWT")
