@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from .cloud import cloud
 from .measure import MNG, Bench
 from .work import work
 
@@ -84,6 +85,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="runs of each quick command")
     parser.add_argument("--work", action="store_true", help="only work in and out, of a big tree")
+    parser.add_argument("--modal", action="store_true", help="only many hosts on a loopback Modal")
     given = parser.parse_args()
     root = Path(tempfile.mkdtemp(prefix="mng-bench-"))
     bench = Bench(root, given.runs)
@@ -91,6 +93,9 @@ def main() -> None:
     try:
         if given.work:
             work(bench)
+            return
+        if given.modal:
+            cloud(bench)
             return
         bench.row("python -c pass", [sys.executable, "-c", "pass"])
         bench.row("python -c 'import typer'", [sys.executable, "-c", "import typer"])
