@@ -68,6 +68,9 @@ class Gemini(Program):
         (r"Allow execution|Apply this change\\?", "permission: it asks"),
     )
     working = r"\(esc to cancel"
+    # It resumes behind a composer that is there already, and takes that away for a moment: what is
+    # pasted meanwhile is lost.
+    opening = "SessionStart"
     doings = MappingProxyType({
         "SessionStart": "idle", "BeforeAgent": "busy", "AfterTool": "busy", "AfterAgent": "idle",
         "Notification": "asks",

@@ -16,6 +16,8 @@ from mng.model.world import AgentState
 _HOOK = Path(__file__).with_name("scripts") / "hook.sh"
 _ROWS = 40  # of a screen, from its end, in which a dialog is looked for
 _LONGEST = 100
+_OPENS = 1.0  # seconds of quiet behind the opening event until it listens; it took up to 0.6
+_SILENT = 15.0  # and where no event comes
 _FORGET = 300.0  # seconds after which a limit that nobody has looked at may be tried again
 
 
@@ -35,7 +37,8 @@ class Program(AgentKind):
     limits, failures: regular expressions of what it says when it is not served. dialogs: those of
     a screen that waits for a person, with the reason. doings: what it does after an event: idle,
     busy, asks or failed. working: what its screen says then, where not every end of a turn is an
-    event. flags: its own words for the permissions.
+    event. flags: its own words for the permissions. opening: the event with which a life of it
+    begins, where its composer is on the screen before that, and listens only some time after it.
     """
 
     resumes = True
@@ -47,6 +50,7 @@ class Program(AgentKind):
     dialogs: tuple[tuple[str, str], ...] = ()
     doings: Mapping[str, str]
     working = ""
+    opening = ""
     limits: tuple[tuple[str, str], ...] = (
         (r"(?i)rate.?limit|\b429\b|too many requests|quota|overloaded", "rate limit"),
         (r"(?i)authentication|\b401\b|\b403\b|unauthorized|invalid.{0,9}key|log ?in", "login"),
@@ -120,6 +124,8 @@ class Program(AgentKind):
             return Sighting(AgentState.BLOCKED, reason)
         if doing == "busy":
             return Sighting(AgentState.RUNNING, "at work", since)
+        if composer and not self.listens(event, facts):
+            return Sighting(AgentState.STARTING, "its composer does not listen yet")
         if composer == "filled":
             return Sighting(AgentState.BLOCKED, "someone's half-typed text stands there")
         if doing == "failed" and facts.quiet < _FORGET and (reason := self.limit(event, facts)):
@@ -127,6 +133,12 @@ class Program(AgentKind):
         if composer or (doing and not self.composer):
             return Sighting(AgentState.WAITING, "idle", since)
         return Sighting(AgentState.STARTING, "its composer is not up yet")
+
+    def listens(self, event: Event, facts: Facts) -> bool:
+        """What is typed is not lost. If its hooks say nothing at all, long quiet has to do."""
+        if not self.opening or event.name not in ("", self.opening):
+            return True
+        return facts.quiet >= (_OPENS if event.name else _SILENT)
 
     def look(self, lit: str | None, screen: str) -> str:
         """empty, filled, or "" where the composer is not on the screen."""
