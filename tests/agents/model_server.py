@@ -1,8 +1,8 @@
 """A model on loopback: Anthropic Messages, OpenAI Responses and Chat, and Gemini, all streaming.
 
-`python model_server.py LOG` prints its port and answers until its stdin ends. Each request is a
-JSON line of LOG: when it came, by which API, with which user texts. What the last user text says
-between double brackets is done, in order, one for each answer:
+`python model_server.py LOG [PORT]` prints its port and answers until its stdin ends. Each request
+is a JSON line of LOG: when it came, by which API, with which user texts. What the last user text
+says between double brackets is done, in order, one for each answer:
 
     [[slow 3]]                 the answer takes three seconds
     [[tool NAME {"a": "b"}]]   a call of that tool; what follows is for the answer to its result
@@ -333,7 +333,8 @@ def _whole(events: list[tuple[str, Any]], said: Answer) -> Json:
 
 def main() -> None:
     Handler.log_path = sys.argv[1]
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    port = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_address[1], flush=True)
