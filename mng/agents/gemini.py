@@ -10,8 +10,8 @@ from mng.agents.kind import Composer, Launch
 from mng.agents.program import SESSION, Event, Program, in_one_line, shared
 from mng.model.spec import AgentSpec
 
-_EVENTS = {"SessionStart": "", "BeforeAgent": "took", "AfterAgent": "", "Notification": "",
-           "AfterTool": "edited"}  # fmt: skip
+_EVENTS = {"SessionStart": "", "BeforeAgent": "took '--- Content from referenced files ---'",
+           "AfterAgent": "", "Notification": "", "AfterTool": "edited"}  # fmt: skip
 _PREPARE = (
     SESSION
     + 'own="$GEMINI_CLI_HOME/.gemini"\nmkdir -p "$own"\n'

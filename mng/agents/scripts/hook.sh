@@ -1,6 +1,7 @@
-# hook EVENT [took|told|edited TOOLS]   called by an agent's program with its JSON, one line, on stdin
+# hook EVENT [took [FILES]|told|edited TOOLS]   called by an agent's program with its JSON, one line, on stdin
 # Leaves the last event as `event`, the conversation's id as `session`, and, of a text that was
-# taken, the digest of its JSON form as a line of `evidence`; told: of those that the transcript tells
+# taken, the digest of its JSON form as a line of `evidence`, and of what stands before the line FILES,
+# behind which a program puts the files that a text names; told: of those that the transcript tells
 # of, which were taken in the middle of a turn; edited: the file that one of these tools has changed
 # becomes a line of `edits`, of which the newest are kept. Prints nothing: a program may read it.
 cd "$MNG_AGENT_DIR" 2>/dev/null || exit 0
@@ -20,7 +21,11 @@ if id=$(after session_id) && [ -n "$id" ]; then
     echo "$id" >"$new.id"
     mv "$new.id" session
 fi
-[ "${2:-}" != took ] || after prompt | digest | cut -c1-16 >>evidence
+if [ "${2:-}" = took ]; then
+    said=$(after prompt)
+    printf '%s' "$said" | digest | cut -c1-16 >>evidence
+    case ${3:+$said} in *\\n"$3"*) printf '%s' "${said%%\\n"$3"*}" | digest | cut -c1-16 >>evidence ;; esac
+fi
 if [ "${2:-}" = told ]; then
     log=$(after transcript_path)
     IFS=' ' read -r before path 2>/dev/null <told || :
