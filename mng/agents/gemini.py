@@ -49,6 +49,7 @@ class Gemini(Program):
     program = "gemini"
     package = "@google/gemini-cli"
     queues = False  # it joins what it has queued to one message
+    named = MappingProxyType({"name": "mng"})  # else it shows the whole command at each turn
     enter_delay = 0.5  # Enter within its paste window is swallowed
     credentials = ("GEMINI_API_KEY", "GOOGLE_GEMINI_BASE_URL")
     # The line above the folder's name is there with the composer, and a dialog hides both.

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mng.agents.kind import AgentKind, Facts, Sighting
@@ -36,9 +37,10 @@ class Program(AgentKind):
     package: its name at npm. edits: which of its tools change a file, as a regular expression.
     limits, failures: regular expressions of what it says when it is not served. dialogs: those of
     a screen that waits for a person, with the reason. doings: what it does after an event: idle,
-    busy, asks or failed. working: what its screen says then, where not every end of a turn is an
-    event. flags: its own words for the permissions. opening: the event with which a life of it
-    begins, where its composer is on the screen before that, and listens only some time after it.
+    busy, asks, failed, or again, where it was not served and tries once more. working: what its
+    screen says then, where not every end of a turn is an event. flags: its own words for the
+    permissions. opening: the event with which a life of it begins, where its composer is on the
+    screen before that, and listens only some time after it. named: what else its hooks have.
     """
 
     resumes = True
@@ -51,6 +53,7 @@ class Program(AgentKind):
     doings: Mapping[str, str]
     working = ""
     opening = ""
+    named: Mapping[str, str] = MappingProxyType({})
     limits: tuple[tuple[str, str], ...] = (
         (r"(?i)rate.?limit|\b429\b|too many requests|quota|overloaded", "rate limit"),
         (r"(?i)authentication|\b401\b|\b403\b|unauthorized|invalid.{0,9}key|log ?in", "login"),
@@ -74,7 +77,7 @@ class Program(AgentKind):
             return f'sh "$MNG_AGENT_DIR/program/hook" {event} {more}'.strip()
 
         return {
-            event: [{"hooks": [{"type": "command", "command": command(event, more)}]}]
+            event: [{"hooks": [{"type": "command", "command": command(event, more), **self.named}]}]
             for event, more in events.items()
         }
 
@@ -130,6 +133,11 @@ class Program(AgentKind):
             return Sighting(AgentState.BLOCKED, "someone's half-typed text stands there")
         if doing == "failed" and facts.quiet < _FORGET and (reason := self.limit(event, facts)):
             return Sighting(AgentState.BLOCKED, reason, since)
+        if doing == "again":
+            said = in_one_line("tries again", {"": event.payload.get("message")})
+            reason = self.limit(event, facts)
+            state = AgentState.BLOCKED if reason else AgentState.RUNNING
+            return Sighting(state, reason or said, since)
         if composer or (doing and not self.composer):
             return Sighting(AgentState.WAITING, "idle", since)
         return Sighting(AgentState.STARTING, "its composer is not up yet")
