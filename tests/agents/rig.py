@@ -136,7 +136,7 @@ class AgentStage(Stage):
         return told
 
     def screen(self, agent: str) -> str:
-        return self.tmux("capture-pane", "-p", "-t", f"={agent}:")
+        return self.tmux("capture-pane", "-p", "-t", f"={agent}:", check=False)
 
     def keys(self, agent: str, *keys: str) -> None:
         """What a person types who is attached."""

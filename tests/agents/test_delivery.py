@@ -57,8 +57,8 @@ MADE: dict[str, Callable[[str], str]] = {
     "opencode": lambda text: text,
 }
 # To start them takes long, so that only what a start could matter to is said first to these.
-SLOW = ["one line", "leading -", "a slash command", "trailing backslash", "trailing @", "50 kB"]
-FIRST = {"claude": list(TEXTS), "codex": list(TEXTS), "gemini": SLOW, "opencode": SLOW}
+SLOW = ["one line", "trailing backslash", "a slash command", "trailing @", "50 kB", "leading -"]
+FIRST = {"claude": list(TEXTS), "codex": list(TEXTS), "gemini": SLOW, "opencode": SLOW[::2]}
 TOGETHER = 7  # agents, for each takes up to a gigabyte
 
 
