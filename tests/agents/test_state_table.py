@@ -97,3 +97,18 @@ def test_a_state_is_told_within_two_seconds(stage: AgentStage, program: str) -> 
     turns = [one["turns"] for one in stage.requests()]
     assert [turns[-1][n][-1] for n in (0, -2, -1)] == ["work [[slow 3]]", "and now", "one more"]
     assert [turn[-1] for turn in turns].count(["work [[slow 3]]"]) == 1
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_turn_that_is_interrupted_has_ended(stage: AgentStage, program: str) -> None:
+    """Esc: not every program's hooks tell of it."""
+    stage.raised({"a": stage.real(program, "work [[slow 60]]")})
+    eventually(lambda: shown(stage, BUSY[program]), timeout=30)
+    says(stage, "RUNNING")
+    stage.keys("a", "Escape")
+    if program == "opencode":
+        eventually(lambda: shown(stage, "esc again"))
+        stage.keys("a", "Escape")
+    eventually(lambda: shown(stage, "(?i)interrupted|cancelled"), timeout=30)
+
+    says(stage, "WAITING")

@@ -66,21 +66,6 @@ def test_what_is_said_between_two_tools_of_a_turn_is_proved(stage: AgentStage) -
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_a_turn_that_is_interrupted_has_ended(stage: AgentStage, program: str) -> None:
-    """Esc: not every program's hooks tell of it."""
-    up(stage, program, "work [[slow 30]]")
-    stage.until_state("a", "RUNNING")
-    if program == "opencode":
-        eventually(lambda: "esc interrupt" in stage.screen("a"))
-    stage.keys("a", "Escape")
-    if program == "opencode":
-        eventually(lambda: "again" in stage.screen("a"))
-        stage.keys("a", "Escape")
-
-    stage.until_state("a", "WAITING", timeout=60)
-
-
-@pytest.mark.parametrize("program", PROGRAMS)
 def test_a_conversation_survives_kill_9(stage: AgentStage, program: str) -> None:
     """The next request carries what was said before, and nothing is said twice."""
     agents = {"a": stage.real(program, "the first", "the second")}
