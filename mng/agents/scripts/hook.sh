@@ -30,6 +30,13 @@ if [ "${2:-}" = told ]; then
     log=$(after transcript_path)
     IFS=' ' read -r before path 2>/dev/null <told || :
     [ "${path:-}" = "$log" ] || before=0
+    # Its lines are written a moment after they are said, the answer's behind those of all it was told.
+    last=$(after last_assistant_message | LC_ALL=C cut -b 1-200) tries=30
+    until [ -z "$last" ] || [ "$tries" = 0 ] ||
+        sed -n "$((before + 1)),\$p" "$log" | grep '"type":"assistant"' | LC_ALL=C grep -qF -e "$last"; do
+        tries=$((tries - 1))
+        sleep 0.1
+    done
     now=$(wc -l <"$log") && echo "$((now)) $log" >told
     sed -n "$((before + 1)),$((now))p" "$log" | grep '"type":"queued_command"' | while IFS= read -r line; do
         printf '%s\n' "$line" >"$new.line"
