@@ -10,8 +10,8 @@ from mng.agents.kind import Composer, Launch
 from mng.agents.program import SESSION, Event, Program, in_one_line, shared
 from mng.model.spec import AgentSpec
 
-_EVENTS = {"SessionStart": "", "BeforeAgent": "took", "AfterAgent": "", "Notification": "",
-           "AfterTool": "edited"}  # fmt: skip
+_EVENTS = {"SessionStart": "", "BeforeAgent": "took '--- Content from referenced files ---'",
+           "AfterAgent": "", "Notification": "", "AfterTool": "edited"}  # fmt: skip
 _PREPARE = (
     SESSION
     + 'own="$GEMINI_CLI_HOME/.gemini"\nmkdir -p "$own"\n'
@@ -49,6 +49,7 @@ class Gemini(Program):
     program = "gemini"
     package = "@google/gemini-cli"
     queues = False  # it joins what it has queued to one message
+    named = MappingProxyType({"name": "mng"})  # else it shows the whole command at each turn
     enter_delay = 0.5  # Enter within its paste window is swallowed
     credentials = ("GEMINI_API_KEY", "GOOGLE_GEMINI_BASE_URL")
     # The line above the folder's name is there with the composer, and a dialog hides both.
@@ -68,6 +69,9 @@ class Gemini(Program):
         (r"Allow execution|Apply this change\\?", "permission: it asks"),
     )
     working = r"\(esc to cancel"
+    # It resumes behind a composer that is there already, and takes that away for a moment: what is
+    # pasted meanwhile is lost.
+    opening = "SessionStart"
     doings = MappingProxyType({
         "SessionStart": "idle", "BeforeAgent": "busy", "AfterTool": "busy", "AfterAgent": "idle",
         "Notification": "asks",

@@ -55,7 +55,8 @@ class Facts:
     """What was seen of a living agent. Times are seconds.
 
     drawn: something stands on its screen. reads: it waits in a read of its terminal.
-    quiet: for how long nothing new was drawn. idle: for how long it has only waited for input, too.
+    quiet: for how long nothing new was drawn or told by a hook. idle: for how long it has only
+    waited for input, too.
     screen: the last lines of its screen and history, None where nobody looked. lit: the same
     without dim text, None while a message of mng's stands there.
     files: those of the kind's `files` that exist.

@@ -38,7 +38,7 @@ class OpenCode(Program):
         (r"ProviderModelNotFound|ProviderAuth", "login: no such model for it"),
     )
     doings = MappingProxyType({
-        "ready": "idle", "taken": "busy", "asked": "asks", "retry": "failed", "error": "failed",
+        "ready": "idle", "taken": "busy", "asked": "asks", "retry": "again", "error": "failed",
         "idle": "idle",
     })  # fmt: skip
 

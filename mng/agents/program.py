@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mng.agents.kind import AgentKind, Facts, Sighting
@@ -16,6 +17,8 @@ from mng.model.world import AgentState
 _HOOK = Path(__file__).with_name("scripts") / "hook.sh"
 _ROWS = 40  # of a screen, from its end, in which a dialog is looked for
 _LONGEST = 100
+_OPENS = 1.0  # seconds of quiet behind the opening event until it listens; it took up to 0.6
+_SILENT = 15.0  # and where no event comes
 _FORGET = 300.0  # seconds after which a limit that nobody has looked at may be tried again
 
 
@@ -34,8 +37,10 @@ class Program(AgentKind):
     package: its name at npm. edits: which of its tools change a file, as a regular expression.
     limits, failures: regular expressions of what it says when it is not served. dialogs: those of
     a screen that waits for a person, with the reason. doings: what it does after an event: idle,
-    busy, asks or failed. working: what its screen says then, where not every end of a turn is an
-    event. flags: its own words for the permissions.
+    busy, asks, failed, or again, where it was not served and tries once more. working: what its
+    screen says then, where not every end of a turn is an event. flags: its own words for the
+    permissions. opening: the event with which a life of it begins, where its composer is on the
+    screen before that, and listens only some time after it. named: what else its hooks have.
     """
 
     resumes = True
@@ -47,6 +52,8 @@ class Program(AgentKind):
     dialogs: tuple[tuple[str, str], ...] = ()
     doings: Mapping[str, str]
     working = ""
+    opening = ""
+    named: Mapping[str, str] = MappingProxyType({})
     limits: tuple[tuple[str, str], ...] = (
         (r"(?i)rate.?limit|\b429\b|too many requests|quota|overloaded", "rate limit"),
         (r"(?i)authentication|\b401\b|\b403\b|unauthorized|invalid.{0,9}key|log ?in", "login"),
@@ -70,7 +77,7 @@ class Program(AgentKind):
             return f'sh "$MNG_AGENT_DIR/program/hook" {event} {more}'.strip()
 
         return {
-            event: [{"hooks": [{"type": "command", "command": command(event, more)}]}]
+            event: [{"hooks": [{"type": "command", "command": command(event, more), **self.named}]}]
             for event, more in events.items()
         }
 
@@ -120,13 +127,26 @@ class Program(AgentKind):
             return Sighting(AgentState.BLOCKED, reason)
         if doing == "busy":
             return Sighting(AgentState.RUNNING, "at work", since)
+        if composer and not self.listens(event, facts):
+            return Sighting(AgentState.STARTING, "its composer does not listen yet")
         if composer == "filled":
             return Sighting(AgentState.BLOCKED, "someone's half-typed text stands there")
         if doing == "failed" and facts.quiet < _FORGET and (reason := self.limit(event, facts)):
             return Sighting(AgentState.BLOCKED, reason, since)
+        if doing == "again":
+            said = in_one_line("tries again", {"": event.payload.get("message")})
+            reason = self.limit(event, facts)
+            state = AgentState.BLOCKED if reason else AgentState.RUNNING
+            return Sighting(state, reason or said, since)
         if composer or (doing and not self.composer):
             return Sighting(AgentState.WAITING, "idle", since)
         return Sighting(AgentState.STARTING, "its composer is not up yet")
+
+    def listens(self, event: Event, facts: Facts) -> bool:
+        """What is typed is not lost. If its hooks say nothing at all, long quiet has to do."""
+        if not self.opening or event.name not in ("", self.opening):
+            return True
+        return facts.quiet >= (_OPENS if event.name else _SILENT)
 
     def look(self, lit: str | None, screen: str) -> str:
         """empty, filled, or "" where the composer is not on the screen."""

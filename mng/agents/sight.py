@@ -71,7 +71,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Calm:
-    """For how many seconds an agent has drawn nothing, and for how many it has done nothing."""
+    """For how many seconds an agent has drawn and told nothing, and for how many done nothing."""
 
     quiet: float
     idle: float
@@ -251,7 +251,9 @@ def _live_agent(
     base = dataclasses.replace(base, sent=sent)
     if pane.dead:
         return _with_end(base, pane.status, pane.signal, pane.dead_at)
-    quiet = float(view.now - pane.activity) - 1  # whole seconds, cut
+    told = files.get("event", [""])[0].partition(" ")[0]
+    news = max(pane.activity, int(told) if told.isdigit() else 0)
+    quiet = float(view.now - news) - 1  # whole seconds, cut
     seen = calm.get(name) or Calm(quiet, 0.0 if pane.pid in view.busy else quiet)
     facts = Facts(
         pane.pid, pane.drawn, pane.pid in view.reading, seen.quiet, seen.idle, pane.activity,

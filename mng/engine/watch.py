@@ -28,7 +28,7 @@ class Watch:
         self._news = threading.Condition()
         self._waiting: Counter[str] = Counter()
         self._agents: dict[str, LiveAgent] = {}
-        self._drawn: dict[str, tuple[str, float]] = {}  # agent -> its screen, and since when
+        self._drawn: dict[str, tuple[str, float]] = {}  # agent -> what it shows, and since when
         self._busy: dict[str, float] = {}  # agent -> when it was last seen at work
         self._fresh: dict[str, tuple[LiveAgent, float]] = {}  # as its start has left it, and when
         self._round = 0
@@ -106,11 +106,12 @@ class Watch:
             time.sleep(_INTERVALS[patient])
 
     def _calm(self, view: View) -> dict[str, Calm]:
-        """Since when each screen has not changed, as seen: tmux itself counts in whole seconds."""
+        """Since when nothing new was seen of each: tmux itself counts in whole seconds."""
         now = time.monotonic()
         for name, screen in view.screens.items():
-            if self._drawn.get(name, ("", 0.0))[0] != screen:
-                self._drawn[name] = (screen, now)
+            news = "\n".join([screen, *view.files.get(name, {}).get("event", [])])
+            if self._drawn.get(name, ("", 0.0))[0] != news:
+                self._drawn[name] = (news, now)
         # Who computes or sleeps reads nothing, and may yet throw away what was typed meanwhile.
         self._busy |= {pane.name: now for pane in view.panes if pane.pid in view.busy}
         return {

@@ -1,8 +1,9 @@
 """A model on loopback: Anthropic Messages, OpenAI Responses and Chat, and Gemini, all streaming.
 
-`python model_server.py LOG` prints its port and answers until its stdin ends. Each request is a
-JSON line of LOG: when it came, by which API, with which user texts. What the last user text says
-between double brackets is done, in order, one for each answer:
+`python model_server.py LOG [PORT]` prints its port and answers until its stdin ends. Each request
+is a JSON line of LOG: when it came, by which API, with which user texts. What the last user text
+says between double brackets is done, in order, one for each answer; Claude may have sent several
+texts at once, and all but an error is done of each:
 
     [[slow 3]]                 the answer takes three seconds
     [[tool NAME {"a": "b"}]]   a call of that tool; what follows is for the answer to its result
@@ -61,8 +62,14 @@ class Answer:
 
 
 def answer(asked: Asked) -> Answer:
-    said = "\n".join(asked.current)
-    left = [match.groups() for match in _DIRECTIVE.finditer(said)] if asked.main else []
+    # What was said before in vain may come along, and is not meant any more.
+    said = asked.current if asked.api == "anthropic" else asked.current[-1:]
+    left = [
+        match.groups()
+        for text in (said if asked.main else ())
+        for match in _DIRECTIVE.finditer(text)
+        if match[1] != "error" or text is said[-1]
+    ]
     results, pause = asked.results, 0.0
     for word, rest in left:
         if word == "tool" and results:
@@ -274,8 +281,10 @@ class Handler(BaseHTTPRequestHandler):
             "status": said.status, "tools": tools,
         })  # fmt: skip
         if said.status != 200:
-            kind = "rate_limit_error" if said.status == 429 else "api_error"
-            error = {"type": kind, "message": "as asked for", "code": said.status}
+            limit = said.status == 429
+            kind = "rate_limit_error" if limit else "api_error"
+            words = "This request would exceed your rate limit." if limit else "as asked for"
+            error = {"type": kind, "message": words, "code": said.status}
             self._reply(said.status, {"type": "error", "error": error})
             return
         model = str(body.get("model", "model"))
@@ -333,7 +342,8 @@ def _whole(events: list[tuple[str, Any]], said: Answer) -> Json:
 
 def main() -> None:
     Handler.log_path = sys.argv[1]
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    port = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_address[1], flush=True)

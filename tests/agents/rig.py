@@ -92,6 +92,12 @@ def _said(turn: list[str]) -> list[str]:
     return turn[: files[0]] if files else turn
 
 
+def main_requests(log: str) -> list[dict[str, Any]]:
+    """What a model was asked, as its log tells, side requests of the programs' own left out."""
+    asked = [json.loads(line) for line in log.splitlines()]
+    return [one for one in asked if one.get("main")]
+
+
 class AgentStage(Stage):
     """A stage whose user has the real programs, dummy keys, and a model on loopback."""
 
@@ -118,9 +124,8 @@ class AgentStage(Stage):
         return {"type": type_, "args": ARGS[type_], "env": QUIET, **told, **more}
 
     def requests(self) -> list[dict[str, Any]]:
-        """What the model was asked, side requests of the programs' own left out."""
-        asked = [json.loads(line) for line in self.log.read_text().splitlines()]
-        return [one for one in asked if one.get("main")]
+        """What the model was asked."""
+        return main_requests(self.log.read_text())
 
     def heard(self) -> list[str]:
         """What the model was told, in order, by however many requests."""
@@ -131,7 +136,7 @@ class AgentStage(Stage):
         return told
 
     def screen(self, agent: str) -> str:
-        return self.tmux("capture-pane", "-p", "-t", f"={agent}:")
+        return self.tmux("capture-pane", "-p", "-t", f"={agent}:", check=False)
 
     def keys(self, agent: str, *keys: str) -> None:
         """What a person types who is attached."""

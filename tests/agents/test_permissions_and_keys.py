@@ -65,29 +65,3 @@ def test_accept_edits_is_for_edits_alone(stage: AgentStage, program: str) -> Non
     assert stage.until_state("a", "BLOCKED")["reason"] == f"permission: {asked}"
     assert file.exists()
     assert stage.git("tag", cwd=file.parent) == ""
-
-
-# Gemini is told not to ask, and OpenCode never does.
-@pytest.mark.parametrize("program", ["claude", "codex"])
-def test_nothing_is_typed_into_a_trust_dialog(stage: AgentStage, program: str) -> None:
-    """mng trusts the tree that it made; where that is taken back, a person has to answer."""
-    stage.raised({"a": stage.real(program, "hello")})
-    stage.until_state("a", "WAITING")
-    home = stage.host_dir() / "agents" / "a" / "home"
-    stage.must("stop", "a")
-    for own in (home / ".claude.json", home / "config.toml"):
-        if own.exists():
-            trust = own.read_text().replace('trust_level = "trusted"', "")
-            own.write_text(trust.replace('DialogAccepted": true', 'DialogAccepted": false'))
-    stage.mng("start", "a", "--timeout", "10s")
-    seen = stage.until_state("a", "BLOCKED")
-    before = stage.screen("a")
-    held = stage.mng("message", "a", "yes please", "--id", "later")
-
-    assert "trust" in seen["reason"]
-    assert held.status == 3
-    assert stage.screen("a") == before
-    stage.keys("a", "Enter")
-    stage.until_state("a", "WAITING")
-    stage.must("message", "a", "yes please", "--id", "later")
-    eventually(lambda: stage.heard()[-1] == "yes please")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
+import time
 
+import psutil
 import pytest
 
 from tests.tmux.waiting import eventually
@@ -23,6 +26,9 @@ ASKS = {
     "opencode": "Permission required",
 }  # fmt: skip
 DONE = {"opencode": r"▣ .*· [\d.]+s"}  # its title is made by the model, too
+# How a person ends it.
+END = {"claude": "/exit", "codex": "/quit", "gemini": "/quit"}
+SLOW = ("gemini", "opencode")  # the others have started before anybody could look
 
 
 def shown(stage: AgentStage, words: str) -> bool:
@@ -33,10 +39,29 @@ def says(stage: AgentStage, state: str) -> str:
     return str(stage.until_state("a", state, timeout=2)["reason"])
 
 
-@pytest.mark.timeout(180)
+def end(stage: AgentStage, program: str) -> None:
+    """As a person does, who looks whether it was taken."""
+    pid = stage.pid("a")
+    if program in END:
+        stage.keys("a", END[program])
+
+    def ended() -> bool:
+        stage.keys("a", "Enter" if program in END else "C-c")
+        time.sleep(1)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE  # tmux may be slow to wait
+        return True
+
+    eventually(ended, timeout=30)
+
+
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_state_is_told_within_two_seconds(stage: AgentStage, program: str) -> None:
-    """At work, idle, asking, killed, and killed with its tmux; then it goes on where it was."""
+    """At work, idle, asking, killed, killed with its tmux, stopped, starting, ended by a person.
+
+    Each time it goes on where it was, and nothing is said again.
+    """
     file = stage.raised({"a": stage.real(program, "work [[slow 3]]")})
     eventually(lambda: shown(stage, BUSY[program]), timeout=30)
     says(stage, "RUNNING")
@@ -55,5 +80,35 @@ def test_a_state_is_told_within_two_seconds(stage: AgentStage, program: str) -> 
     stage.must("up", "-f", file, "--wait")
     stage.must("message", "a", "and now")
     eventually(lambda: stage.heard()[-1] == "and now", timeout=60)
-    assert stage.requests()[-1]["turns"][0] == ["work [[slow 3]]"]
-    assert [one["turns"][-1] for one in stage.requests()].count(["work [[slow 3]]"]) == 1
+
+    stage.must("stop", "a")
+    says(stage, "STOPPED")
+    starting = stage.start("up", "-f", file, "--wait")
+    if program in SLOW:
+        stage.until_state("a", "STARTING", timeout=10)
+    assert starting.wait(120) == 0
+    end(stage, program)
+    says(stage, "DONE")
+    stage.must("up", "-f", file)
+    says(stage, "DONE")
+    again = stage.team({"a": stage.real(program, "work [[slow 3]]", "one more")})
+    stage.must("up", "-f", again, "--wait")
+    eventually(lambda: stage.heard()[-1] == "one more", timeout=60)
+    turns = [one["turns"] for one in stage.requests()]
+    assert [turns[-1][n][-1] for n in (0, -2, -1)] == ["work [[slow 3]]", "and now", "one more"]
+    assert [turn[-1] for turn in turns].count(["work [[slow 3]]"]) == 1
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_turn_that_is_interrupted_has_ended(stage: AgentStage, program: str) -> None:
+    """Esc: not every program's hooks tell of it."""
+    stage.raised({"a": stage.real(program, "work [[slow 60]]")})
+    eventually(lambda: shown(stage, BUSY[program]), timeout=30)
+    says(stage, "RUNNING")
+    stage.keys("a", "Escape")
+    if program == "opencode":
+        eventually(lambda: shown(stage, "esc again"))
+        stage.keys("a", "Escape")
+    eventually(lambda: shown(stage, "(?i)interrupted|cancelled"), timeout=30)
+
+    says(stage, "WAITING")

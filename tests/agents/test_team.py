@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.scenarios.stage import Stage
 from tests.tmux.waiting import eventually
 
 from .rig import ARGS, QUIET, AgentStage
@@ -67,6 +69,18 @@ def test_two_agents_build_and_test_in_one_tree(stage: AgentStage) -> None:
     assert stage.git("status", "--porcelain", cwd=work) == ""
 
 
+def heard_as_the_example_says(stage: Stage, requests: list[dict[str, Any]]) -> None:
+    """Each agent's messages, each once and in order, and the ledger says so."""
+    for name, begins in {
+        IMPL: ["Implement JWT authentication for this", "Read your own diff"],
+        TEST: ["Write integration tests for JWT authentication"],
+    }.items():
+        assert stage.must("messages", name).out.count("accepted") == len(begins)
+        told = [one["turns"] for one in requests if one["turns"][0][0].startswith(begins[0])]
+        assert [len(turn) for turn in told[-1]] == [1] * len(begins)
+        assert all(t[0].startswith(b) for t, b in zip(told[-1], begins, strict=True))
+
+
 def test_the_example_runs_with_the_real_program(stage: AgentStage) -> None:
     """Unchanged up to the machine, what its setup would fetch, and how quiet the programs are."""
     shutil.copytree(EXAMPLES, stage.root / "examples")
@@ -78,16 +92,7 @@ def test_the_example_runs_with_the_real_program(stage: AgentStage) -> None:
 
     stage.must("up", *files, "--wait")
     assert "nothing to do" in stage.must("up", *files).all
-    for name, begins in {
-        IMPL: ["Implement JWT authentication for this", "Read your own diff"],
-        TEST: ["Write integration tests for JWT authentication"],
-    }.items():
-        assert stage.must("messages", name).out.count("accepted") == len(begins)
-        told = [
-            one["turns"] for one in stage.requests() if one["turns"][0][0].startswith(begins[0])
-        ]
-        assert [len(turn) for turn in told[-1]] == [1] * len(begins)
-        assert all(t[0].startswith(b) for t, b in zip(told[-1], begins, strict=True))
+    heard_as_the_example_says(stage, stage.requests())
     stage.must("down", *files)
 
     assert stage.listed()["hosts"] == []
