@@ -214,9 +214,10 @@ class Stage:
         path = self.root / name
         return path.read_bytes() if path.exists() else b""
 
-    def tmux(self, *argv: str, host: str = "box") -> str:
+    def tmux(self, *argv: str, host: str = "box", check: bool = True) -> str:
         """Ask a host's own tmux server, as a user could."""
-        return self.on_host(f"tmux -u -S tmux {shlex.join(argv)}", host=host)
+        else_ = "" if check else " 2>/dev/null || :"
+        return self.on_host(f"tmux -u -S tmux {shlex.join(argv)}{else_}", host=host)
 
     def server(self, host: str = "box") -> int:
         """The process id of a host's tmux server."""
