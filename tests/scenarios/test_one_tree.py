@@ -172,12 +172,42 @@ def test_a_commit_takes_only_the_paths_that_it_is_given(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("git rm -q file-0.txt; mng-commit -m x file-0.txt", "D\tfile-0.txt\n"),
+        ("rm file-0.txt; git add file-0.txt; mng-commit -m x file-0.txt", "D\tfile-0.txt\n"),
+        ("git mv file-0.txt b; mng-commit -m x file-0.txt b", "R100\tfile-0.txt\tb\n"),
+        ("mv dir/x dir/y; mng-commit -m x dir", "R100\tdir/x\tdir/y\n"),
+        ("rm dir/x; mng-commit -m x dir", "D\tdir/x\n"),
+        ("git rm -qr dir; mng-commit -m x dir", "D\tdir/x\n"),
+        ("git mv dir new; mng-commit -m x dir new", "R100\tdir/x\tnew/x\n"),
+        ("ln -s nowhere link; mng-commit -m x link", "A\tlink\n"),
+    ],
+)
+def test_what_is_removed_or_moved_is_committed_too(stage: Stage, words: str, shown: str) -> None:
+    """However it went, and nothing of what another agent staged."""
+    (stage.repo / "dir").mkdir()
+    (stage.repo / "dir" / "x").write_text("the file in a directory\n")
+    stage.git("add", "dir")
+    stage.git("commit", "-q", "-m", "directory")
+    stage.must("up", "-f", stage.team({"ada": runs(program("sleeper"))}))
+    stage.must("exec", "box", "echo bob >bobs.txt; git add bobs.txt")
+
+    done = as_agent(stage, "ada", words)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    committed = stage.must("exec", "box", "git show -M --format= --name-status").out
+    assert committed == shown
+    assert stage.must("exec", "box", "git status --porcelain").out == "A  bobs.txt\n"
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         ("mng-commit -m all .", "the whole tree"),
         ("cd sub && mng-commit -m all ..", "the whole tree"),
         ("mng-commit -m nothing", "usage: mng-commit"),
-        ("mng-commit -m none nowhere.txt", "did not match any files"),
+        ("mng-commit -m none nowhere.txt", "did not match any file"),
     ],
 )
 def test_a_commit_that_names_no_file_is_refused(stage: Stage, words: str, said: str) -> None:
