@@ -42,6 +42,42 @@ REFUSED = [
     'cd sub && git reset --hard',
     'cd sub && git add ..',
     'git -C "$PWD/sub" clean -f ..',
+    "git reset --har",
+    "git clean --forc",
+    "git clean -fd -e '*.log'",
+    "git add --al",
+    "git add --no-ignore-removal",
+    "git commit --al -m sweep",
+    "git commit -qam sweep",
+    "git commit -m sweep .",
+    "git commit -m sweep -- sub/..",
+    "git add './*'",
+    "git add '**'",
+    "git add ':!own.txt'",
+    "git add -- ':(exclude)own.txt'",
+    "git add ':^own.txt' ':/!sub'",
+    "git add ':(top)'",
+    "git add nowhere/..",
+    'git add "$PWD/sub/.."',
+    "git checkout -- './*'",
+    "git checkout -- ':!own.txt'",
+    "git checkout HEAD -- sub/..",
+    "git checkout HEAD ':!own.txt'",
+    "git checkout -f main",
+    "git checkout other --",
+    "git checkout --detac",
+    "git restore '**'",
+    "git restore -s HEAD ':!own.txt'",
+    "git restore --sourc HEAD ./",
+    "git switch -f main",
+    "git switch --discard main",
+    "git read-tree --reset -u HEAD",
+    "git read-tree -m -u HEAD",
+    "git checkout-index -a -f",
+    "git checkout-index -fa",
+    "git -c alias.everything='add -A' everything",
+    "git sweep",
+    "git -C sub sweep-more -q",
 ]  # fmt: skip
 ALLOWED = [
     "git status",
@@ -55,6 +91,20 @@ ALLOWED = [
     "git reset -q -- file-0.txt",
     "git clean -n",
     "git restore file-0.txt",
+    "echo 1 >>own.txt && git add own.txt && git commit -m'Fix a parser' -- own.txt",
+    "echo 2 >>own.txt && git commit -qmall own.txt",
+    "echo 3 >>own.txt && git commit -m -a own.txt",
+    "echo 4 >>own.txt && git commit --message --all -uall own.txt",
+    "git commit -C HEAD -q --allow-empty",
+    "git checkout -f file-0.txt",
+    "git restore --source HEAD file-0.txt",
+    "git clean -fe all sub",
+    "mkdir -p sub && echo x >sub/x && git -C sub add .",
+    "git add sub/../own.txt ':!sub'",
+    "git read-tree HEAD",
+    "git checkout-index -a -q; true",
+    "git checkout-index -a -f --prefix=../copy/",
+    "git mine && git shell && git round; true",
     "git log -1 --format='reset %s'",
     "git worktree add -q ../elsewhere -b apart && git -C ../elsewhere reset -q --hard",
     "git init -q ../mine && cd ../mine && git add . && git stash list",
@@ -95,8 +145,13 @@ def shared(stage: Stage, **host: object) -> None:
 
 
 def test_the_guard_stops_what_would_take_others_work_along(stage: Stage) -> None:
-    """The command fails, says what to use instead, and a bystander's files are as they were."""
+    """The command fails, says what to use instead, and a bystander's files are as they were.
+
+    However it is written: short, by an alias, or by another name of the whole tree.
+    """
     shared(stage)
+    stage.must("exec", "box", "git config alias.sweep 'commit -am \"all of it\"'")
+    stage.must("exec", "box", "git config alias.sweep-more '-c core.pager=cat sweep'")
     before = state(stage)
 
     for words in REFUSED:
@@ -112,6 +167,8 @@ def test_the_guard_stops_what_would_take_others_work_along(stage: Stage) -> None
 def test_the_guard_leaves_everything_else_alone(stage: Stage) -> None:
     """What touches one's own files, another tree, or nothing, is git's own affair."""
     shared(stage)
+    stage.must("exec", "box", "git config alias.mine 'commit -q --allow-empty -m all'")
+    stage.must("exec", "box", "git config alias.shell '!git status'; git config alias.round round")
     stage.must("exec", "box", "git checkout -- file-0.txt")
 
     for words in ALLOWED:
