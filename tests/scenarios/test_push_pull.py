@@ -81,3 +81,17 @@ def test_a_diff_is_the_hosts_wherever_the_callers_git_variables_point(stage: Sta
     done = stage.must("diff", "box", env=elsewhere)
 
     assert "+agent\n" in done.out
+
+
+def test_a_diff_works_wherever_the_source_lies(stage: Stage) -> None:
+    """A colon, quotes and a backslash in its path, and a colon in that of temporary files."""
+    source, scratch = stage.root / 'a:b "c" \\d', stage.root / "t:m"
+    stage.make_repository(source)
+    scratch.mkdir()
+    stage.raised({"ada": demo()}, host={"source": str(source)})
+    stage.must("exec", "box", "echo agent >>file-0.txt")
+
+    done = stage.must("diff", "box", cwd=source, env={"TMPDIR": str(scratch)})
+
+    assert "+agent\n" in done.out
+    assert list(scratch.iterdir()) == []
