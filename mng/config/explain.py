@@ -61,6 +61,8 @@ def _agent(host: str, agent: WantedAgent) -> dict[str, Any]:
         "command": list(spec.command) if isinstance(spec.command, tuple) else spec.command,
         "args": list(spec.args),
         "env": _env(spec.env),
+        "permissions": spec.permissions,
+        "allow_unsafe": spec.allow_unsafe,
         "after": dict(spec.after),
         "restart": spec.restart,
         "protect": spec.protect,
@@ -83,6 +85,8 @@ def _message(message: MessageSpec) -> Any:
     shown["text"] = message.text
     if message.when:
         shown["when"] = message.when
+    if message.command:
+        shown["command"] = True
     if has_template(message.text):
         shown["template"] = False
     return shown if len(shown) > 1 else message.text

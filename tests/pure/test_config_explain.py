@@ -24,8 +24,11 @@ agents:
     command: [run, "{% raw %}{{ x }}{% endraw %}"]
     env: {K: {secret: K}}
     after: b
+    permissions: bypass
+    allow_unsafe: true
   b:
-    messages: ["hello {{ who }}", {id: two, text: "a\\nb", when: idle}]
+    messages:
+      ["hello {{ who }}", {id: two, text: "a\\nb", when: idle}, {text: /compact, command: true}]
 """
 
 
@@ -79,7 +82,7 @@ def test_any_text_survives(tmp_path: Path, text: str) -> None:
         ("agents.a.env.A", "1", "team.yaml:3"),
         ("agents.a.after.b", "ready", "team.yaml:9"),
         ("agents.b.type", "claude", "default"),
-        ("agents.b.messages[1].text", "a ...", "team.yaml:11"),
+        ("agents.b.messages[1].text", "a ...", "team.yaml:14"),
         ("hosts.h.modal.memory", "4096", "team.yaml:3"),
         ("vars.who", "world", "team.yaml:1"),
     ],
