@@ -341,6 +341,8 @@ class Journal:
                 self._entry(key, SentState.BEGUN)
             case "unbegun", [key]:
                 self.sent.pop(key, None)
+            case "swallowed", [_]:
+                pass  # a dialog was open; whether it was taken all the same, evidence tells
             case (("submitted" | "accepted" | "recorded"), [key]):
                 self._entry(key, SentState(word))
             case "exit", [incarnation, status, signal]:

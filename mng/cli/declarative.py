@@ -208,15 +208,26 @@ def _whose(
         return Desired(owner=named[0]), names[1:]
     if file or discover(Path.cwd()):
         return load_files(file, var, vars_file, ending=True).desired, names
-    here = [owner for owner in owners if Path(owner.file).parent == Path.cwd()]
+    here = [owner for owner in owners if _is_from(Path.cwd(), Path(owner.file))]
     if len(here) == 1:
         return Desired(owner=here[0]), names
     for provider, why in world.silent.items() if names else ():
         words = f"nobody knows whether there is a team {names[0]}"
         raise HostUnreachable(f"{words}: {provider}: {why}", hint="the same again, later")
+    if here and not names:
+        commands = "   or   ".join(sorted(f"mng down -f {owner.file}" for owner in here))
+        raise UsageError(f"which of these teams: {_list(here)}?", hint=commands)
     if names:
         raise NotFound(f"no team named {names[0]!r}", hint=f"the teams: {_list(owners)}")
     raise UsageError("which team?", hint=f"mng down TEAM; the teams: {_list(owners)}")
+
+
+def _is_from(here: Path, file: Path) -> bool:
+    """A team of this file was brought up from here, as far as that is known: where `up` was typed
+    is recorded nowhere, but the file lies here, or below in the same repository."""
+    top = next((path for path in file.parents if (path / ".git").exists()), None)
+    below = top is not None and here in file.parents and top in (here, *here.parents)
+    return below or file.parent == here
 
 
 def _list(owners: list[Owner]) -> str:

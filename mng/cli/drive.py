@@ -28,6 +28,7 @@ class Tally:
         self.stuck: set[str] = set()  # those for which no waiting helps
         self.unready: dict[str, str] = {}  # told only if nothing else waits for them
         self.told: dict[str, None] = {}  # the agents of the messages that are left
+        self.blocked: dict[str, None] = {}  # those whose message was held by what a person settles
         self.end = Converged(0)
 
     def read(self, event: Event) -> None:
@@ -42,6 +43,10 @@ class Tally:
                 self.left[thing_of(step)] = words
                 if isinstance(step.action, SendMessage):
                     self.told[str(step.action.name)] = None
+            case Finished(Step(action=SendMessage(name)), Outcome(Result.HELD, words)):
+                # What is pasted already would stand there twice.
+                if words.startswith("blocked: ") and "stands in the composer" not in words:
+                    self.blocked[str(name)] = None
             case Converged():
                 self.end = event
             case _:
@@ -58,9 +63,16 @@ class Tally:
             hint = f"mng logs {agents}   or   mng wait {agents} --for idle   and the same again"
         elif self.end.late:
             head, hint = "not done:", f"{again}   or   {hint}"
+        if by_hand and self.blocked and not left:
+            return [self._settle()]
         lines = [f"  {thing}: {why}" for thing, why in left.items()]
         hints = [] if left.keys() <= self.stuck else [f"  try: {hint}"]
         return [head, *lines, *hints] if left else []
+
+    def _settle(self) -> str:
+        """No `up` says again what was said by hand, and those who were told are not told twice."""
+        first, names = next(iter(self.blocked)), " ".join(self.blocked)
+        return f"  try: mng connect {first}   and, once that is settled, mng message {names} again"
 
 
 def drive(run: Run, consent: Consent, manner: Manner) -> int:

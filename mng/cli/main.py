@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from importlib import import_module
@@ -68,27 +69,67 @@ def _register(words: list[str]) -> None:
 
 def main() -> None:
     """The entry point. A mistake is one line and a hint; a traceback only with MNG_VERBOSE=1."""
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    _register(sys.argv[1:])
+    try:
+        try:
+            _run(sys.argv[1:])
+        finally:
+            sys.stdout.flush()  # what can't be written is a failure, and not one of Python's exit
+    except BrokenPipeError:
+        _drop(1)
+        raise SystemExit(141) from None
+    except OSError as error:
+        if error.errno not in _FULL or os.environ.get("MNG_VERBOSE"):
+            raise
+        _drop(1)
+        _complain(f"can't write{f' {error.filename}' if error.filename else ''}: {error.strerror}")
+        raise SystemExit(1) from None
+
+
+def _run(words: list[str]) -> None:
+    _register(words)
     try:
         _check_here()
-        app(args=_arguments(sys.argv[1:]), prog_name="mng")
+        app(args=_arguments(words), prog_name="mng")
     except InvalidFile as error:
-        print(error.report or f"mng: {error}", file=sys.stderr)
-        if error.report:
-            print(f"mng: {error}", file=sys.stderr)
+        _complain(str(error), before=error.report)
         raise SystemExit(error.exit_code) from None
     except MngError as error:
         if os.environ.get("MNG_VERBOSE"):
             raise
-        print(f"mng: {error}" + (f"\n  try: {error.hint}" if error.hint else ""), file=sys.stderr)
+        _complain(str(error) + (f"\n  try: {error.hint}" if error.hint else ""))
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(141) from None
+
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
+
+def _open_streams() -> None:
+    """A stream that the caller closed is /dev/null, else the next file would get its number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
+def _drop(number: int) -> None:
+    """What still stands in the stream's buffer has nowhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+
+
+def _complain(words: str, *, before: str = "") -> None:
+    try:
+        print(f"{before}\n" * bool(before) + f"mng: {words}", file=sys.stderr)
+    except OSError:  # stderr may be full as well; the exit status tells
+        _drop(2)
 
 
 def _check_here() -> None:

@@ -117,7 +117,7 @@ def _run(
 def logs(
     agents: Agents,
     follow_: Annotated[bool, typer.Option("-f", "--follow", help="Go on as it prints.")] = False,
-    tail: Annotated[int, typer.Option("-n", "--tail", help="How many last lines.")] = 1000,
+    tail: Annotated[int, typer.Option("-n", "--tail", min=0, help="How many last lines.")] = 1000,
 ) -> None:
     """What agents printed, also after they ended."""
     fleet, world = the_world(agents)

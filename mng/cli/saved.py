@@ -146,12 +146,11 @@ def _as_branch(repository: Path | None, found: SavedWork, name: str) -> None:
 
 
 def _show_unclaimed(owners: list[Owner]) -> None:
-    """Hosts at providers that cost money, of none of these teams; without any, of files that are
-    not there any more, or of none."""
-    away = [name for name in provider_names() if name != "local"]
-    if not away:
-        return
-    world = observe(Fleet(), away)
+    """Hosts of none of these teams; without any, of files that are not there any more, or of none.
+
+    One that was made by hand on this machine is at work as long as an agent lives there.
+    """
+    world = observe(Fleet(), provider_names())
     for name, why in world.silent.items():
         print(f"mng: provider {name} can't be asked: {why}", file=sys.stderr)
     hosts = [
@@ -162,6 +161,7 @@ def _show_unclaimed(owners: list[Owner]) -> None:
             if owners
             else host.owner.file and Path(host.owner.file).exists()
         )
+        and not (host.owner.adhoc and host.name.provider == "local" and _at_work(world, host.name))
     ]
     if hosts:
         cells = [
@@ -171,6 +171,10 @@ def _show_unclaimed(owners: list[Owner]) -> None:
         print("\n".join(columns([["UNCLAIMED", "STATE", "TEAM", "AGE", "FILE"], *cells])))
         names = " ".join(row[0] for row in cells)
         print(f"mng: no team claims these\n  try: mng destroy {names}", file=sys.stderr)
+
+
+def _at_work(world: World, host: HostName) -> bool:
+    return any(agent.alive for agent in world.agents_on(host))
 
 
 def gc(

@@ -57,17 +57,26 @@ def pull(names: Things) -> None:
         done = work.pull(machine, host, repository, now=datetime.now(UTC))
         shown = [one for one in done.moved if one.name.startswith("refs/remotes/")]
         for one in shown:
-            count = f"+{one.commits}" if one.commits else "moved"
+            count = f"+{one.commits}" if one.commits else "moved" if one.old else "nothing new"
             print(f"{host}  {one.name.removeprefix('refs/remotes/')}  {count}")
         if done.dirty:
             print(f"{host}  not committed: {done.dirty}  {done.work_tree}")
         if not done.moved:
             print(f"{host}  up to date")
-        if done.branch and done.moved:
+        if done.moved and done.branch and _is_new(repository, f"refs/remotes/{done.branch}"):
             print(f"  merge:  git merge {done.branch}")
+        elif shown and not _is_new(repository, *(one.new for one in shown)):
+            print(f"{host}  nothing to merge: your branches have every commit")
         if done.dirty:
             print(f"  look:   git diff {done.branch or 'HEAD'} {done.work_tree}")
             print(f"  take:   git cherry-pick -n {done.work_tree}")
+
+
+def _is_new(repository: Path, *commits: str) -> bool:
+    """The user's branches lack some of this."""
+    from mng.work.git import ask_git
+
+    return ask_git(repository, "rev-list", "--count", *commits, "--not", "--branches") != "0"
 
 
 def diff(
@@ -103,12 +112,24 @@ def _place(fleet: Fleet, world: World, host: HostName) -> tuple[HostName, Machin
 
     if why := world.unknown(host):
         raise HostUnreachable(f"host {host} is unknown: {why}", hint="mng list")
-    source = world.hosts[host].spec.source
+    source, machine = world.hosts[host].spec.source, fleet.machine(host)
     repository = repository_of(Path(source)) if source and Path(source).is_dir() else None
     if repository is None:
-        what = f"its source {source!r} is no repository" if source else "it has no source"
-        raise UsageError(
-            f"host {host} has nowhere to pull to or push from: {what}",
-            hint=f"mng exec {host.name} git log   or   mng down, which saves all of it",
-        )
-    return host, fleet.machine(host), repository
+        raise _nowhere(host, source, machine)
+    return host, machine, repository
+
+
+def _nowhere(host: HostName, source: str | None, machine: Machine) -> UsageError:
+    from mng.work.remote import facts
+
+    hint = f"mng exec {host.name} git log   or   mng down, which saves all of it"
+    what = "it has no source"
+    if source:
+        came = facts(machine)
+        there = Path(source).is_dir()
+        what = f"its source {source!r} is {'no repository' if there else 'not there'}"
+        if not there or (came and came.kind == "git"):
+            # Nor could its work be saved, so no end of the host is the way out.
+            bundle = f"mng exec {host.name} git bundle create - --all >{host.name}.bundle"
+            hint = f"bring it back to that place   or   {bundle}"
+    return UsageError(f"host {host} has nowhere to pull to or push from: {what}", hint=hint)

@@ -61,6 +61,8 @@ def _agent(host: str, agent: WantedAgent) -> dict[str, Any]:
         "command": list(spec.command) if isinstance(spec.command, tuple) else spec.command,
         "args": list(spec.args),
         "env": _env(spec.env),
+        "permissions": spec.permissions,
+        "allow_unsafe": spec.allow_unsafe,
         "after": dict(spec.after),
         "restart": spec.restart,
         "protect": spec.protect,
@@ -83,6 +85,8 @@ def _message(message: MessageSpec) -> Any:
     shown["text"] = message.text
     if message.when:
         shown["when"] = message.when
+    if message.command:
+        shown["command"] = True
     if has_template(message.text):
         shown["template"] = False
     return shown if len(shown) > 1 else message.text
@@ -143,17 +147,34 @@ def explain(loaded: Loaded, path: str) -> str:
         key, used = _step(value, parts)
         if key is None:
             if len(parts) == 1 and parts[0] in fields_at(found):
-                return f"{path}: not set (default)"
+                return _other_form(loaded, (*found, parts[0]), value)
             options = list(value) if isinstance(value, dict) else []
             near = did_you_mean(parts[0], [*options, *fields_at(found)])
             raise NotFound(f"the file has no {path!r}", hint=near)
         value, found, parts = value[key], (*found, key), parts[used:]
+    return _rows(loaded, found, value)
+
+
+def _rows(loaded: Loaded, path: Path_, value: Any) -> str:
     rows = [
         (".".join(map(str, leaf)) + " = " + shown, _setter(loaded, leaf))
-        for leaf, shown in _leaves(value, found)
+        for leaf, shown in _leaves(value, path)
     ]
     width = max((len(words) for words, _ in rows), default=0)
     return "\n".join(f"{words:<{width}}  {setter}" for words, setter in rows)
+
+
+def _other_form(loaded: Loaded, path: Path_, above: Any) -> str:
+    """What is not shown at its own path: left out, or written in another of the file's forms."""
+    if isinstance(above, str) and path[-1] == "text":  # a message that is a plain text
+        return _rows(loaded, path, above)
+    one = (*path[:2], "message", *path[4:]) if path[2:4] == ("messages", 0) else path
+    node = loaded.tree.get(*path) or loaded.tree.get(*one)
+    if node is None:
+        return ".".join(map(str, path)) + ": not set (default)"
+    if path[-1] == "message":  # the one message, without `messages`
+        return _rows(loaded, (*path[:-1], "messages", 0), above["messages"][0])
+    return _rows(loaded, path, node.plain())
 
 
 def _step(value: Any, parts: list[str]) -> tuple[str | int | None, int]:

@@ -8,7 +8,7 @@ name: {name}
 
 hosts:
   {name}:
-    provider: local             # local | modal | ssh
+    provider: local             # local | modal
     source: .                   # what the agents work on: a git repository or a folder
     # setup: pip install -r requirements.txt    # once per host, before any agent
 

@@ -15,7 +15,18 @@ T = TypeVar("T", bound=AgentName | HostName)
 
 def find_agents(world: World, addresses: Iterable[Address]) -> list[AgentName]:
     """The agent that each address names. Raises NotFound for none or for several."""
-    return [_one(address, _agents(world, address), "agent", world) for address in addresses]
+    return [_agent(world, address) for address in addresses]
+
+
+def _agent(world: World, address: Address) -> AgentName:
+    found, hosts = _agents(world, address), find_hosts(world, address)
+    if not found and hosts:
+        names = [name for host in hosts for name in sorted(world.agents) if name.host == host]
+        bare = [name.name for name in world.agents]
+        agents = [_whole(name) if bare.count(name.name) > 1 else name.name for name in names]
+        there = f"one of its agents: {', '.join(agents)}" if agents else f"mng list {address}"
+        raise NotFound(f"{str(address)!r} is a host and no agent", hint=there)
+    return _one(address, found, "agent", world)
 
 
 def find_hosts(world: World, address: Address) -> list[HostName]:

@@ -36,7 +36,7 @@ def diff(
         # Of the caller's variables, those that say which repository would be another one's.
         local = git.run_git(repository, "rev-parse", "--local-env-vars").decode().split()
         env = {name: value for name, value in os.environ.items() if name not in local}
-        env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = f"{folder}/objects"
+        env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = _quoted(f"{folder}/objects")
         command = ["git", "-C", str(where), "diff", ours, theirs, *options]
         return subprocess.call(command, env=env)
 
@@ -47,12 +47,12 @@ def _ours(repository: Path, folder: Path, came: str | None, theirs: str) -> str:
     (folder / "objects").mkdir()
     if git.is_bare(repository):
         return came or theirs
+    where = ("rev-parse", "--path-format=absolute", "--git-path", "objects")
+    objects = git.run_git(repository, *where)
     env = {
         "GIT_INDEX_FILE": f"{folder}/index",
         "GIT_OBJECT_DIRECTORY": f"{folder}/objects",
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES": os.fsdecode(
-            git.run_git(repository, "rev-parse", "--path-format=absolute", "--git-path", "objects")
-        ).rstrip("\n"),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(os.fsdecode(objects).removesuffix("\n")),
     }
     looks = ["ls-tree", "-r", "-z", "--name-only", theirs]
     if came:
@@ -65,6 +65,11 @@ def _ours(repository: Path, folder: Path, came: str | None, theirs: str) -> str:
     git.run_git(repository, "update-index", "-z", "--index-info", stdin=removed, env=env)
     git.run_git(repository, "update-index", "-z", "--add", "--stdin", stdin=there, env=env)
     return git.run_git(repository, "write-tree", env=env).decode().strip()
+
+
+def _quoted(path: str) -> str:
+    """As one entry of a list of paths: only in quotes may it hold a colon. Source: git(1)."""
+    return '"' + path.replace("\\", r"\\").replace('"', r"\"") + '"'
 
 
 def _has(repository: Path, name: bytes) -> bool:

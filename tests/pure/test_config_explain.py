@@ -24,13 +24,21 @@ agents:
     command: [run, "{% raw %}{{ x }}{% endraw %}"]
     env: {K: {secret: K}}
     after: b
+    permissions: bypass
+    allow_unsafe: true
   b:
-    messages: ["hello {{ who }}", {id: two, text: "a\\nb", when: idle}]
+    messages:
+      ["hello {{ who }}", {id: two, text: "a\\nb", when: idle}, {text: /compact, command: true}]
+  c:
+    message: {text: "one\\ntwo", template: true}
+  d:
+    messages: [{file: said.md}]
 """
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
+    (tmp_path / "said.md").write_text("from a file\n")
     return Files(tmp_path)
 
 
@@ -79,7 +87,12 @@ def test_any_text_survives(tmp_path: Path, text: str) -> None:
         ("agents.a.env.A", "1", "team.yaml:3"),
         ("agents.a.after.b", "ready", "team.yaml:9"),
         ("agents.b.type", "claude", "default"),
-        ("agents.b.messages[1].text", "a ...", "team.yaml:11"),
+        ("agents.b.messages[1].text", "a ...", "team.yaml:14"),
+        ("agents.b.messages.0.text", "hello world", "team.yaml:14"),
+        ("agents.c.message", "one ...", "team.yaml:16"),
+        ("agents.c.messages[0].text", "one ...", "team.yaml:16"),
+        ("agents.c.messages.0.template", "true", "team.yaml:16"),
+        ("agents.d.messages.0.file", "said.md", "team.yaml:18"),
         ("hosts.h.modal.memory", "4096", "team.yaml:3"),
         ("vars.who", "world", "team.yaml:1"),
     ],
@@ -105,4 +118,9 @@ def test_a_path_that_is_not_there_has_a_hint(files: Files) -> None:
         explain(files.load(TEAM), "agents.a.typ")
 
     assert caught.value.hint == "did you mean 'type'?"
-    assert explain(files.load(TEAM), "agents.a.ready") == "agents.a.ready: not set (default)"
+
+
+@pytest.mark.parametrize("path", ["agents.a.ready", "agents.a.message", "agents.b.messages.0.when"])
+def test_what_the_file_leaves_out_is_not_set(files: Files, path: str) -> None:
+    """Only that."""
+    assert explain(files.load(TEAM), path) == f"{path}: not set (default)"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from mng.config.load import load
 from mng.config.starter import starter
+from mng.hosts.provider import PROVIDERS
 from mng.model.spec import Desired, HostSpec, Owner, Secret, WantedAgent
 from tests.pure.config_files import Files, agent_name, host_name
 
@@ -237,6 +239,14 @@ def test_an_external_host_has_no_source_by_default(files: Files) -> None:
     host = files.host("hosts: {h: {external: true}}\n")
 
     assert (host.external, host.spec.source) == (True, None)
+
+
+def test_the_starter_file_offers_what_is_installed() -> None:
+    """No provider that `mng plan` would refuse."""
+    (offered,) = re.findall(r"provider: local +# (.*)", starter("x"))
+
+    assert offered.split(" | ") == ["local", "modal"]
+    assert {*offered.split(" | ")} <= {*PROVIDERS}
 
 
 @pytest.mark.parametrize("name", ["auth", "42", "true", "null"])

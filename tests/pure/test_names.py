@@ -117,8 +117,12 @@ def test_a_name_that_is_not_there_suggests_the_nearest() -> None:
 
 
 def test_a_host_is_no_agent() -> None:
-    """`mng message solo` names nobody who could read it."""
-    assert str(why_not("solo", agents_only=True)) == "no agent named 'solo'"
+    """`mng message solo` names nobody who could read it, so those who could are named."""
+    error = why_not("solo", agents_only=True)
+
+    assert str(error) == "'solo' is a host and no agent"
+    assert (error.hint, error.exit_code) == ("one of its agents: lone", 4)
+    assert why_not("h.modal", agents_only=True).hint == "one of its agents: impl@h.modal, test"
     assert find_hosts(WORLD, parse_address("impl@h")) == []
 
 

@@ -246,6 +246,8 @@ def test_half_typed_text_is_not_submitted_with_a_message(stage: Stage) -> None:
     stage.must("message", "ada", "--id", "one", "whole")
 
     assert (held.status, "half-typed" in held.err) == (3, True)
+    hint = "mng connect ada@box   and, once that is settled, mng message ada@box again"
+    assert held.err.endswith(f"  try: {hint}\n")
     assert stage.told("ada") == ["whole"]
 
 

@@ -43,6 +43,14 @@ def test_a_message_id_is_checked(stage: Stage, id_: str) -> None:
     assert stage.told("ada", host="local") == []
 
 
+def test_a_number_of_lines_is_none_below_zero(stage: Stage) -> None:
+    """-1 is told as a mistake, and 0 lines are none."""
+    stage.must("create", "ada", "--type", "demo")
+
+    assert stage.mng("logs", "ada", "-n", "-1").status == 2
+    assert stage.must("logs", "ada", "-n", "0").out == ""
+
+
 @pytest.mark.parametrize("option", ["--recreate", "--replace-host", "--discard-work"])
 def test_consent_to_what_is_not_there_is_an_error(stage: Stage, option: str) -> None:
     """A misspelt name is told, not passed over."""

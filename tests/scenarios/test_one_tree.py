@@ -46,6 +46,42 @@ REFUSED = [
     'cd sub && git reset --hard',
     'cd sub && git add ..',
     'git -C "$PWD/sub" clean -f ..',
+    "git reset --har",
+    "git clean --forc",
+    "git clean -fd -e '*.log'",
+    "git add --al",
+    "git add --no-ignore-removal",
+    "git commit --al -m sweep",
+    "git commit -qam sweep",
+    "git commit -m sweep .",
+    "git commit -m sweep -- sub/..",
+    "git add './*'",
+    "git add '**'",
+    "git add ':!own.txt'",
+    "git add -- ':(exclude)own.txt'",
+    "git add ':^own.txt' ':/!sub'",
+    "git add ':(top)'",
+    "git add nowhere/..",
+    'git add "$PWD/sub/.."',
+    "git checkout -- './*'",
+    "git checkout -- ':!own.txt'",
+    "git checkout HEAD -- sub/..",
+    "git checkout HEAD ':!own.txt'",
+    "git checkout -f main",
+    "git checkout other --",
+    "git checkout --detac",
+    "git restore '**'",
+    "git restore -s HEAD ':!own.txt'",
+    "git restore --sourc HEAD ./",
+    "git switch -f main",
+    "git switch --discard main",
+    "git read-tree --reset -u HEAD",
+    "git read-tree -m -u HEAD",
+    "git checkout-index -a -f",
+    "git checkout-index -fa",
+    "git -c alias.everything='add -A' everything",
+    "git sweep",
+    "git -C sub sweep-more -q",
 ]  # fmt: skip
 ALLOWED = [
     "git status",
@@ -59,6 +95,20 @@ ALLOWED = [
     "git reset -q -- file-0.txt",
     "git clean -n",
     "git restore file-0.txt",
+    "echo 1 >>own.txt && git add own.txt && git commit -m'Fix a parser' -- own.txt",
+    "echo 2 >>own.txt && git commit -qmall own.txt",
+    "echo 3 >>own.txt && git commit -m -a own.txt",
+    "echo 4 >>own.txt && git commit --message --all -uall own.txt",
+    "git commit -C HEAD -q --allow-empty",
+    "git checkout -f file-0.txt",
+    "git restore --source HEAD file-0.txt",
+    "git clean -fe all sub",
+    "mkdir -p sub && echo x >sub/x && git -C sub add .",
+    "git add sub/../own.txt ':!sub'",
+    "git read-tree HEAD",
+    "git checkout-index -a -q; true",
+    "git checkout-index -a -f --prefix=../copy/",
+    "git mine && git shell && git round; true",
     "git log -1 --format='reset %s'",
     "git worktree add -q ../elsewhere -b apart && git -C ../elsewhere reset -q --hard",
     "git init -q ../mine && cd ../mine && git add . && git stash list",
@@ -99,8 +149,13 @@ def shared(stage: Stage, **host: object) -> None:
 
 
 def test_the_guard_stops_what_would_take_others_work_along(stage: Stage) -> None:
-    """The command fails, says what to use instead, and a bystander's files are as they were."""
+    """The command fails, says what to use instead, and a bystander's files are as they were.
+
+    However it is written: short, by an alias, or by another name of the whole tree.
+    """
     shared(stage)
+    stage.must("exec", "box", "git config alias.sweep 'commit -am \"all of it\"'")
+    stage.must("exec", "box", "git config alias.sweep-more '-c core.pager=cat sweep'")
     before = state(stage)
 
     for words in REFUSED:
@@ -116,6 +171,8 @@ def test_the_guard_stops_what_would_take_others_work_along(stage: Stage) -> None
 def test_the_guard_leaves_everything_else_alone(stage: Stage) -> None:
     """What touches one's own files, another tree, or nothing, is git's own affair."""
     shared(stage)
+    stage.must("exec", "box", "git config alias.mine 'commit -q --allow-empty -m all'")
+    stage.must("exec", "box", "git config alias.shell '!git status'; git config alias.round round")
     stage.must("exec", "box", "git checkout -- file-0.txt")
 
     for words in ALLOWED:
@@ -176,12 +233,42 @@ def test_a_commit_takes_only_the_paths_that_it_is_given(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("git rm -q file-0.txt; mng-commit -m x file-0.txt", "D\tfile-0.txt\n"),
+        ("rm file-0.txt; git add file-0.txt; mng-commit -m x file-0.txt", "D\tfile-0.txt\n"),
+        ("git mv file-0.txt b; mng-commit -m x file-0.txt b", "R100\tfile-0.txt\tb\n"),
+        ("mv dir/x dir/y; mng-commit -m x dir", "R100\tdir/x\tdir/y\n"),
+        ("rm dir/x; mng-commit -m x dir", "D\tdir/x\n"),
+        ("git rm -qr dir; mng-commit -m x dir", "D\tdir/x\n"),
+        ("git mv dir new; mng-commit -m x dir new", "R100\tdir/x\tnew/x\n"),
+        ("ln -s nowhere link; mng-commit -m x link", "A\tlink\n"),
+    ],
+)
+def test_what_is_removed_or_moved_is_committed_too(stage: Stage, words: str, shown: str) -> None:
+    """However it went, and nothing of what another agent staged."""
+    (stage.repo / "dir").mkdir()
+    (stage.repo / "dir" / "x").write_text("the file in a directory\n")
+    stage.git("add", "dir")
+    stage.git("commit", "-q", "-m", "directory")
+    stage.must("up", "-f", stage.team({"ada": runs(program("sleeper"))}))
+    stage.must("exec", "box", "echo bob >bobs.txt; git add bobs.txt")
+
+    done = as_agent(stage, "ada", words)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    committed = stage.must("exec", "box", "git show -M --format= --name-status").out
+    assert committed == shown
+    assert stage.must("exec", "box", "git status --porcelain").out == "A  bobs.txt\n"
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         ("mng-commit -m all .", "the whole tree"),
         ("cd sub && mng-commit -m all ..", "the whole tree"),
         ("mng-commit -m nothing", "usage: mng-commit"),
-        ("mng-commit -m none nowhere.txt", "did not match any files"),
+        ("mng-commit -m none nowhere.txt", "did not match any file"),
     ],
 )
 def test_a_commit_that_names_no_file_is_refused(stage: Stage, words: str, said: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.tmux.waiting import eventually
 
 from .stage import Stage, demo
@@ -28,6 +30,28 @@ def test_a_later_commit_is_pushed_and_an_agents_commit_is_pulled(stage: Stage) -
     assert stage.must("push", "box").out == f"{stage.at('box')}  up to date\n"
 
 
+def test_a_pull_of_what_the_user_has_offers_no_merge(stage: Stage) -> None:
+    """The first one of a host on which nothing happened; and after a push of the user's own."""
+    stage.git("branch", "side")
+    stage.raised({"ada": demo()})
+
+    first = stage.must("pull", "box").out
+    (stage.repo / "new.txt").write_text("new\n")
+    stage.git("add", "new.txt")
+    stage.git("commit", "-q", "-m", "new")
+    stage.must("push", "box")
+    second = stage.must("pull", "box").out
+
+    said = "box.local  nothing to merge: your branches have every commit\n"
+    none = [f"box.local  mng/box/{name}  nothing new\n" for name in ("main", "side")]
+    assert first == "".join(none) + said
+    assert second == "box.local  mng/box/main  +1\n" + said
+    stage.must("exec", "box", "echo agent >>file-0.txt")
+    third = stage.must("pull", "box").out
+    assert "git cherry-pick -n refs/mng/box/work-tree" in third
+    assert "git merge" not in third
+
+
 def test_a_push_into_what_an_agent_changed_is_refused_with_the_file(stage: Stage) -> None:
     """Exit 3, one line for each file, and nothing has moved."""
     stage.raised({"ada": demo()})
@@ -51,6 +75,28 @@ def test_a_host_without_a_source_has_nowhere_to_pull_to(stage: Stage) -> None:
 
     assert (done.status, done.out) == (2, "")
     assert "nowhere to pull to" in done.err
+
+
+@pytest.mark.parametrize("words", ["pull", "push", "diff"])
+def test_a_source_that_was_moved_away_is_told(stage: Stage, words: str) -> None:
+    """With what helps: `mng down` could not save the work either."""
+    stage.raised({"ada": demo()})
+    stage.must("exec", "box", "echo x >x; git add x; git commit -qm agents")
+    moved = stage.repo.rename(stage.root / "moved")
+
+    done = stage.mng(words, "box", cwd=moved)
+
+    assert (done.status, done.out) == (2, "")
+    assert f"its source '{stage.repo}' is not there" in done.err
+    assert "bring it back to that place" in done.err
+    assert "mng down" not in done.err
+    argv = done.err.partition("or   mng ")[2].partition(" >box.bundle")[0].split()
+    bundle = stage.mng_bytes(*argv, cwd=moved)
+    (stage.root / "box.bundle").write_bytes(bundle.stdout)
+    stage.git("fetch", "-q", str(stage.root / "box.bundle"), "main", cwd=moved)
+    assert stage.git("log", "-1", "--format=%s", "FETCH_HEAD", cwd=moved) == "agents\n"
+    stage.repo.symlink_to(moved)
+    stage.must(words, "box", cwd=moved)
 
 
 def test_what_goes_on_writing_keeps_its_host(stage: Stage) -> None:
@@ -82,3 +128,17 @@ def test_a_diff_is_the_hosts_wherever_the_callers_git_variables_point(stage: Sta
     done = stage.must("diff", "box", env=elsewhere)
 
     assert "+agent\n" in done.out
+
+
+def test_a_diff_works_wherever_the_source_lies(stage: Stage) -> None:
+    """A colon, quotes and a backslash in its path, and a colon in that of temporary files."""
+    source, scratch = stage.root / 'a:b "c" \\d', stage.root / "t:m"
+    stage.make_repository(source)
+    scratch.mkdir()
+    stage.raised({"ada": demo()}, host={"source": str(source)})
+    stage.must("exec", "box", "echo agent >>file-0.txt")
+
+    done = stage.must("diff", "box", cwd=source, env={"TMPDIR": str(scratch)})
+
+    assert "+agent\n" in done.out
+    assert list(scratch.iterdir()) == []

@@ -153,6 +153,23 @@ def test_a_mistake_is_one_line_and_the_next_command(stage: Stage, mistake: str) 
     assert stage.git("for-each-ref") == refs
 
 
+def test_gc_shows_hosts_that_no_file_claims(stage: Stage) -> None:
+    """With their age; none whose file is there, and none made by hand that is at work."""
+    file = stage.raised({"ada": demo()})
+    stage.must("create", "eve@den", "--new-host", "--type", "demo")
+    none = stage.must("gc")
+    file.rename(stage.root / "gone.yaml")
+    stage.must("stop", "eve")
+
+    done = stage.must("gc")
+
+    assert "UNCLAIMED" not in none.all
+    rows = [line.split() for line in done.out.splitlines()[1:3]]
+    assert [(row[0], row[2]) for row in rows] == [("box.local", "auth"), ("den.local", "-")]
+    assert rows[0][4] == str(file)
+    assert "try: mng destroy box.local den.local" in done.err
+
+
 def test_gc_removes_what_is_old_after_asking(stage: Stage) -> None:
     """Without a terminal and --yes it is held: exit 3. What is young stays."""
     stage.raised({"ada": demo()})
