@@ -266,7 +266,7 @@ def test_submodules_and_nested_repositories_arrive(tmp_path: Path, local: bool) 
 
 
 def test_ignore_rules_outside_of_the_tree_come_along(tmp_path: Path, local: bool) -> None:
-    """What is ignored at home is ignored on the host."""
+    """What is ignored at home is ignored on the host, and so are further work trees of agents."""
     source = a_repository(tmp_path / "source")
     (source / ".git/info/exclude").write_text("*.mine")
     (tmp_path / "config/git").mkdir(parents=True)
@@ -276,7 +276,7 @@ def test_ignore_rules_outside_of_the_tree_come_along(tmp_path: Path, local: bool
     bring_in(machine, str(source), say=quiet)
 
     rules = (work_of(machine) / ".git/info/exclude").read_text().splitlines()
-    assert rules == ["*.mine", ".DS_Store"]
+    assert rules == ["*.mine", ".DS_Store", "/.worktrees/"]
 
 
 def test_files_that_git_was_told_not_to_watch_arrive_as_they_are(

@@ -347,15 +347,21 @@ def test_what_git_had_not_finished_can_be_finished_on_the_restored_host(
     assert tree_of(again) == tree_of(desk.work)
 
 
-def test_a_further_work_tree_is_restored_as_one(desk: Desk) -> None:
-    """On its branch, with its index."""
-    sh(desk.work, "git worktree add -q apart -b wa; cd apart; echo 1 >>f2; git add f2; echo 2 >u")
+@pytest.mark.parametrize("place", ["apart", ".worktrees/ada"])
+def test_a_further_work_tree_is_restored_as_one(desk: Desk, place: str) -> None:
+    """On its branch, with its index; also where the guard sends an agent that wants its own."""
+    work = desk.work / place
+    sh(
+        desk.work,
+        f"git worktree add -q {place} -b wa; cd {place}; echo 1 >>f2; git add f2; echo 2 >u",
+    )
     desk.save()
 
     again = work_of(restored(desk, desk.source))
 
-    assert status(again / "apart") == status(desk.work / "apart")
-    assert run(again / "apart", "git", "symbolic-ref", "HEAD") == "refs/heads/wa"
+    assert status(again) == status(desk.work)
+    assert status(again / place) == status(work)
+    assert run(again / place, "git", "symbolic-ref", "HEAD") == "refs/heads/wa"
 
 
 def test_a_ref_that_mng_did_not_make_is_none_of_what_was_saved(desk: Desk) -> None:

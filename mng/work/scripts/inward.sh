@@ -267,6 +267,8 @@ case $kind in
     *) begin_repository "nothing yet" ;;
 esac
 
+# Where an agent that wants a tree of its own is sent: it is no untracked directory for the others.
+(cd "$tmp/tree" && mkdir -p .git/info && echo /.worktrees/ >>.git/info/exclude)
 remember # the source's branches, and its tree as it lay: what is not as here was changed on the host
 base=$(git -C "$tmp/tree" rev-parse -q --verify HEAD || :)
 mv "$tmp/prefix" "$home/work.prefix"
