@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -45,17 +46,27 @@ def killed_run(place: Place, point: tuple[int, float]) -> bool:
     return alive
 
 
+def kill_along(
+    ground: Ground, clean: Callable[[Place, int], float],
+    killed: Callable[[Place, tuple[int, float]], bool], numbers: Sequence[int], points: int,
+) -> None:  # fmt: skip
+    """Kill a command at these points of its run; anew, if most came to its end before they were
+    due: then the machine was busier while an undisturbed run was measured."""
+    for _ in range(3):
+        seconds = statistics.median(in_places(ground, clean, range(AT_ONCE)))
+        hit = in_places(ground, killed, [(n, seconds * n / points) for n in numbers])
+        print(f"{sum(hit)} of {len(hit)} killed within {seconds:.1f} s")
+        if sum(hit) > len(hit) / 2:
+            return
+    raise AssertionError("most of the runs had ended before they could be killed")
+
+
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_up_killed_anywhere_says_each_message_once(ground: Ground, chunk: int) -> None:
     """One host, each message once and in order, no session too many, nothing left or to do."""
-    seconds = statistics.median(in_places(ground, clean_run, range(AT_ONCE)))
     points = POINTS[ground.provider]
-    numbers = range(1 + chunk, points + 1, CHUNKS)
 
-    killed = in_places(ground, killed_run, [(n, seconds * n / points) for n in numbers])
-
-    print(f"{sum(killed)} of {len(killed)} killed within {seconds:.1f} s")
-    assert sum(killed) > len(killed) / 2
+    kill_along(ground, clean_run, killed_run, range(1 + chunk, points + 1, CHUNKS), points)
 
 
 DOWN_POINTS = {"local": 50, "modal": 25}
@@ -96,11 +107,6 @@ def killed_down(place: Place, point: tuple[int, float]) -> bool:
 
 def test_down_killed_anywhere_loses_no_work(ground: Ground) -> None:
     """At every moment the work is on the host or in the repository; then `down` ends it."""
-    seconds = statistics.median(in_places(ground, clean_down, range(AT_ONCE)))
-
     points = DOWN_POINTS[ground.provider]
-    moments = [(n, seconds * n / points) for n in range(1, points + 1)]
-    killed = in_places(ground, killed_down, moments)
 
-    print(f"{sum(killed)} of {len(killed)} killed within {seconds:.1f} s")
-    assert sum(killed) > len(killed) / 2
+    kill_along(ground, clean_down, killed_down, range(1, points + 1), points)
