@@ -7,12 +7,10 @@ from functools import partial
 
 import pytest
 
-from tests.modal_loopback.fixture import Loopback, loopback, modal_server
+from tests.modal_loopback.fixture import Loopback
 
 from .place import Ground, Place, a_place
 from .place_modal import ModalPlace
-
-__all__ = ["loopback", "modal_server"]
 
 
 @pytest.fixture(params=["local", "modal"])

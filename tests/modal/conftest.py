@@ -11,11 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.modal_loopback.fixture import Loopback, loopback, modal_server
+from tests.modal_loopback.fixture import Loopback
 
 from .cloud import Cloud
-
-__all__ = ["loopback", "modal_server"]
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The loopback Modal for pytest: one server a session, which tests may hurt and look into.
 
-A conftest that wants it says `from tests.modal_loopback.fixture import loopback, modal_server`.
+The top conftest alone takes these fixtures: each that did would have a server of its own, and the
+SDK within the process remembers the first.
 """
 
 from __future__ import annotations

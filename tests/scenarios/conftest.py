@@ -13,11 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.modal.cloud import Cloud
-from tests.modal_loopback.fixture import loopback, modal_server
 
 from .stage import Stage
-
-__all__ = ["loopback", "modal_server"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
