@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from types import MappingProxyType
+from typing import Any
 
 from mng.agents.kind import Composer, Facts, Launch
 from mng.agents.program import SESSION, Event, Program, shared, trusted
@@ -38,6 +39,7 @@ fi
 set -- --settings "$MNG_AGENT_DIR/program/$settings.json"
 """
 )  # fmt: skip
+_ENDS = frozenset(["exit", "quit", ":q", ":q!", ":wq", ":wq!"])
 _NEW = """\
 session=${MNG_AGENT_DIR##*/.}-0000-4000-8000-000000000000
 echo "$session" >"$MNG_AGENT_DIR/session"
@@ -63,7 +65,7 @@ class Claude(Program):
     composer = Composer(empty="^❯\u00a0 *$", there="^❯\u00a0")
     flags = MappingProxyType(
         {
-            "ask": (),
+            "ask": ("--permission-mode", "default"),  # whatever the tree's own settings say
             "accept-edits": ("--permission-mode", "acceptEdits"),
             "bypass": ("--dangerously-skip-permissions",),
         }
@@ -77,11 +79,13 @@ class Claude(Program):
         (r"Enter to (confirm|select)", "a dialog is open"),
     )
     doings = MappingProxyType({"StopFailure": "failed"})
+    retries = r"API error · Retrying.*|Retrying in .*"
     rests = ("home/sessions/{pid}.json", '"status": *"idle"')
 
     def launch(self, spec: AgentSpec, *, resume: bool) -> Launch:
+        bypass = spec.permissions == "bypass"
         settings = {
-            "hooks": self.hooks(_EVENTS), "skipDangerousModePermissionPrompt": True,
+            "hooks": self.hooks(_EVENTS), "skipDangerousModePermissionPrompt": bypass,
             "promptSuggestionEnabled": False,
         }  # fmt: skip
         key = {**settings, "apiKeyHelper": 'printf %s "$MNG_API_KEY"'}
@@ -89,7 +93,6 @@ class Claude(Program):
             "program/settings.json": json.dumps(settings),
             "program/settings-key.json": json.dumps(key),
         }
-        bypass = spec.permissions == "bypass"
         return Launch(
             ("claude", *self.flags[spec.permissions], *spec.args),
             self.files(files),
@@ -97,15 +100,16 @@ class Claude(Program):
             _PREPARE + (_RESUME if resume else _NEW) + _BEGIN,
         )
 
+    def plain(self, text: str) -> str:
+        """One word ends it, even between blanks, but not with a joiner without width behind it."""
+        return f"{text}\u2060" if text.strip() in _ENDS else super().plain(text)
+
     def heard(self, typed: str) -> str:
         return unicodedata.normalize("NFC", typed.replace("\t", "    ")).rstrip()
 
     def doing(self, facts: Facts, event: Event) -> tuple[str, int | None]:
         """Its own status file decides, if this very process wrote it; a failure is an event."""
-        try:
-            own = json.loads(facts.files.get(f"home/sessions/{facts.pid}.json", "{}"))
-        except ValueError:
-            own = {}
+        own = _own(facts)
         since = int(own.get("statusUpdatedAt", 0) / 1000) or None
         match own.get("status"):
             case "waiting":
@@ -116,6 +120,21 @@ class Claude(Program):
                 return self.doings.get(event.name, "idle"), since
             case _:
                 return "", None
+
+    def waits_for(self, event: Event, facts: Facts) -> str:
+        what = str(_own(facts).get("waitingFor", ""))
+        if what and "permission" not in what:
+            return f"a dialog is open: {what}"
+        return super().waits_for(event, facts)
+
+
+def _own(facts: Facts) -> dict[str, Any]:
+    """What it says of itself, if this very process has written it."""
+    try:
+        own = json.loads(facts.files.get(f"home/sessions/{facts.pid}.json", "{}"))
+    except ValueError:
+        return {}
+    return own if isinstance(own, dict) else {}
 
 
 KIND = Claude()

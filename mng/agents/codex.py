@@ -64,6 +64,7 @@ class Codex(Program):
         (r"Would you like to", "permission: it asks"),
         (r"Press enter to (confirm|continue)", "a dialog is open"),
     )
+    names = "@$"
     doings = MappingProxyType({
         "UserPromptSubmit": "busy", "PermissionRequest": "asks", "PostToolUse": "busy",
         "Stop": "idle", "Interrupt": "idle",

@@ -58,7 +58,7 @@ class Gemini(Program):
     )
     flags = MappingProxyType(
         {
-            "ask": (),
+            "ask": ("--approval-mode", "default"),
             "accept-edits": ("--approval-mode", "auto_edit"),
             "bypass": ("--approval-mode", "yolo"),
         }
@@ -98,7 +98,7 @@ class Gemini(Program):
 
     def plain(self, text: str) -> str:
         """It looks for a command behind blanks, too, but not behind a joiner without width."""
-        return f"\u2060{text}" if re.match(r"\s*(/[A-Za-z][\w:.-]*(\s|$)|!)", text) else text
+        return f"\u2060{text}" if re.match(r"\s*(/(?![^\s/]+/)|!)", text) else text
 
 
 KIND = Gemini()

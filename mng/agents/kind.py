@@ -58,8 +58,9 @@ class Facts:
     quiet: for how long nothing new was drawn or told by a hook. idle: for how long it has only
     waited for input, too.
     screen: the last lines of its screen and history, None where nobody looked. lit: the same
-    without dim text, None while a message of mng's stands there.
-    files: those of the kind's `files` that exist.
+    without dim text.
+    files: those of the kind's `files` that exist. ours: a message of mng's stands in its composer,
+    or stood there, and Enter is still missing.
     """
 
     pid: int
@@ -71,6 +72,7 @@ class Facts:
     screen: str | None = None
     lit: str | None = None
     files: Mapping[str, str] = field(default_factory=dict)
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)

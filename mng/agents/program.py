@@ -19,6 +19,8 @@ _ROWS = 40  # of a screen, from its end, in which a dialog is looked for
 _LONGEST = 100
 _OPENS = 1.0  # seconds of quiet behind the opening event until it listens; it took up to 0.6
 _SILENT = 15.0  # and where no event comes
+_AWAY = 10.0  # seconds of quiet in which the composer of one that is up has not come back
+_PLACES = frozenset(["cwd", "transcript_path"])  # of a payload, where any word may stand
 _FORGET = 300.0  # seconds after which a limit that nobody has looked at may be tried again
 
 
@@ -38,9 +40,11 @@ class Program(AgentKind):
     limits, failures: regular expressions of what it says when it is not served. dialogs: those of
     a screen that waits for a person, with the reason. doings: what it does after an event: idle,
     busy, asks, failed, or again, where it was not served and tries once more. working: what its
-    screen says then, where not every end of a turn is an event. flags: its own words for the
-    permissions. opening: the event with which a life of it begins, where its composer is on the
-    screen before that, and listens only some time after it. named: what else its hooks have.
+    screen says then, where not every end of a turn is an event. retries: what it says when it is
+    not served and tries again by itself. names: what begins a word that it would complete. flags:
+    its own words for the permissions. opening: the event with which a life of it begins, where its
+    composer is on the screen before that, and listens only some time after it. named: what else its
+    hooks have.
     """
 
     resumes = True
@@ -52,6 +56,8 @@ class Program(AgentKind):
     dialogs: tuple[tuple[str, str], ...] = ()
     doings: Mapping[str, str]
     working = ""
+    retries = ""
+    names = "@"
     opening = ""
     named: Mapping[str, str] = MappingProxyType({})
     limits: tuple[tuple[str, str], ...] = (
@@ -87,17 +93,17 @@ class Program(AgentKind):
 
     def typed(self, message: MessageSpec) -> str:
         # A composer's first line is how its emptiness is told.
-        text = message.text.lstrip("\n")
+        text = re.sub(r"\A(?:[ \t]*\n)+", "", message.text)
         if message.command:
             return text
         # A backslash before Enter makes it a new line, and behind a name Enter takes a proposal.
-        if text.endswith("\\") or re.search(r"(^|\s)@\S*$", text):
+        if text.endswith("\\") or re.search(rf"(^|\s)[{self.names}]\S*$", text):
             text += " "
         return self.plain(text)
 
     def plain(self, text: str) -> str:
         """The text in such a form that the program takes it for no command of its own."""
-        return f" {text}" if re.match(r"/[A-Za-z][\w:.-]*(\s|$)|!", text) else text
+        return f" {text}" if re.match(r"/(?![^\s/]+/)|!", text) else text
 
     def heard(self, typed: str) -> str:
         """The text as the program itself records it."""
@@ -117,16 +123,20 @@ class Program(AgentKind):
         event = read_event(facts.files.get("event", ""))
         doing, since = self.doing(facts, event)
         composer = self.look(facts.lit, facts.screen or "")
+        if composer == "filled" and facts.ours:
+            composer = "ours"  # only Enter is missing, or another mng is just about to press it
         if doing == "asks" and composer:
             doing = "busy"  # someone has answered
         if doing == "busy" and composer and self.working and facts.quiet >= 1:
             doing = "busy" if re.search(self.working, facts.screen or "") else "idle"
         if doing == "asks":
-            return Sighting(AgentState.BLOCKED, f"permission: {self.asked(event)}", since)
+            return Sighting(AgentState.BLOCKED, self.waits_for(event, facts), since)
         if not composer and facts.screen and (reason := self.dialog(facts.screen)):
             return Sighting(AgentState.BLOCKED, reason)
         if doing == "busy":
-            return Sighting(AgentState.RUNNING, "at work", since)
+            tries = re.search(self.retries, facts.screen or "") if self.retries else None
+            said = in_one_line("tries again", {"": tries[0]}) if tries else "at work"
+            return Sighting(AgentState.RUNNING, said, since)
         if composer and not self.listens(event, facts):
             return Sighting(AgentState.STARTING, "its composer does not listen yet")
         if composer == "filled":
@@ -140,6 +150,8 @@ class Program(AgentKind):
             return Sighting(state, reason or said, since)
         if composer or (doing and not self.composer):
             return Sighting(AgentState.WAITING, "idle", since)
+        if doing == "idle" and facts.quiet >= _AWAY:
+            return Sighting(AgentState.BLOCKED, "something else stands in its composer's place")
         return Sighting(AgentState.STARTING, "its composer is not up yet")
 
     def listens(self, event: Event, facts: Facts) -> bool:
@@ -162,6 +174,10 @@ class Program(AgentKind):
         shown = "\n".join(_rows(screen))
         return next((reason for said, reason in self.dialogs if re.search(said, shown)), "")
 
+    def waits_for(self, event: Event, facts: Facts) -> str:
+        """What a person has to settle."""
+        return f"permission: {self.asked(event)}"
+
     def asked(self, event: Event) -> str:
         """The tool that is to be allowed, and its input, in one line."""
         tool = str(event.payload.get("tool_name") or "a tool")
@@ -169,7 +185,7 @@ class Program(AgentKind):
 
     def limit(self, event: Event, facts: Facts) -> str:
         """Why its last turn failed, where a person or time has to settle that; else ""."""
-        said = json.dumps(event.payload)
+        said = json.dumps({k: v for k, v in event.payload.items() if k not in _PLACES})
         return next((reason for words, reason in self.limits if re.search(words, said)), "")
 
 

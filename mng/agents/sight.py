@@ -23,8 +23,8 @@ Files = Mapping[str, list[str]]  # the lines of each file in an agent's director
 # colours and with the cursor on its first letter: deliver.sh takes it out in the same way.
 _STYLE = re.compile(r"\x1b\[[0-9;:]*m|[\x0e\x0f]")
 _COLOUR = r"\x1b\[[349][0-9;:]*m"
-_CURSOR = rf"(?:\x1b\[7m(?:{_COLOUR})*[^\x1b]{{1,4}})?"
-_DIM = re.compile(rf"{_CURSOR}\x1b\[(?:[013479];)*2m(?:{_COLOUR}|[^\x1b])*")
+_CURSOR = rf"(?:\x1b\[7m(?:{_COLOUR})*[^\x1b\n]{{1,4}})?"
+_DIM = re.compile(rf"{_CURSOR}\x1b\[(?:[013479];)*2m(?:{_COLOUR}|[^\x1b\n])*")
 _EDITS_FOR = 600  # seconds for which an edit is told
 _NONCE = "mng-screen-7f3a9c"
 
@@ -257,8 +257,8 @@ def _live_agent(
     seen = calm.get(name) or Calm(quiet, 0.0 if pane.pid in view.busy else quiet)
     facts = Facts(
         pane.pid, pane.drawn, pane.pid in view.reading, seen.quiet, seen.idle, pane.activity,
-        view.screens.get(name), None if pane.flight else view.lit.get(name),
-        {key: "\n".join(lines) for key, lines in files.items()},
+        view.screens.get(name), view.lit.get(name),
+        {key: "\n".join(lines) for key, lines in files.items()}, ours=bool(pane.flight),
     )  # fmt: skip
     sighting = kind.sight(spec, facts)
     return dataclasses.replace(

@@ -102,10 +102,10 @@ def read_text(path: str) -> str:
 
 def check_text(text: str) -> str:
     """The text as it is typed. Raises UsageError for what a terminal would take for a key."""
-    from mng.model.spec import forbidden, normalise
+    from mng.model.spec import forbidden, is_blank, normalise
 
     normal = normalise(text)
-    if not normal.strip():
+    if is_blank(normal):
         raise UsageError("the message is empty")
     if bad := forbidden(normal):
         raise UsageError(

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from mng.config.diagnostic import UNTYPABLE, Place, Source, char_name
 from mng.config.document import Agent, Checked, Message
 from mng.config.source import Node, Path_, PlaceOf, has_template, read_text
-from mng.model.spec import MessageSpec, message_keys, normalise
+from mng.model.spec import MessageSpec, is_blank, message_keys, normalise
 
 MAX_CONTROLS = 20  # characters of one message that are reported one by one
 
@@ -98,7 +98,7 @@ class Messages:
     def _typable(self, text: str, place_of: PlaceOf) -> str | None:
         """The text as it is typed, or None if it can't be. place_of: offset -> its place."""
         faults = self._checked.faults
-        if not text.strip():
+        if is_blank(text):
             faults.add(place_of(0), "an empty message")
             return None
         controls = (match.start() for match in UNTYPABLE.finditer(text))

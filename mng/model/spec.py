@@ -161,6 +161,11 @@ def normalise(text: str) -> str:
     return text.replace("\r\n", "\n").rstrip("\n")
 
 
+def is_blank(text: str) -> bool:
+    """Nothing of it would be seen, and programs take it for nothing."""
+    return not text.translate(dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))).strip()
+
+
 def forbidden(text: str) -> str:
     """The first character that no message may have, as `U+001B at character 3`, or "".
 

@@ -22,7 +22,11 @@ TEXTS = {
     "leading ?": "? what",
     "leading @": "@file-0.txt is what?",
     "a slash command": "/help me, or not",
+    "a slash and a number": "/2 things to do",
     "a path": "/etc/hosts is a file",
+    "a word that ends a program": "exit",
+    "blank lines first": "\n \n/help is a command",
+    "trailing $": "use $skill",
     "leading !": "!echo hi",
     "trailing backslash": "a path ends with C:\\",
     "trailing ;": "one; two;",
@@ -42,17 +46,19 @@ NEVER = {("gemini", "200 kB")}
 
 def _a_text(text: str, blank: str) -> str:
     """What mng puts before a text that the program would take for a command of its own."""
-    return f"{blank}{text}" if re.match(r"/help|!", text) else text
+    text = text.lstrip("\n ")
+    return f"{blank}{text}" if re.match(r"/help|/2|!", text) else text
 
 
 def _claude(text: str) -> str:
+    text = f"{text}\u2060" if text == "exit" else text
     return unicodedata.normalize("NFC", text.replace("\t", "    "))
 
 
 # What the model hears instead of what was said; all else it hears to the last character.
 MADE: dict[str, Callable[[str], str]] = {
     "claude": lambda text: _claude(_a_text(text, " ")),
-    "codex": lambda text: text,
+    "codex": lambda text: text.lstrip("\n "),
     "gemini": lambda text: _a_text(text, "\u2060"),
     "opencode": lambda text: text,
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.tmux.files import files_with
 from tests.tmux.waiting import eventually
 
-from .rig import KEY, AgentStage
+from .rig import KEY, QUIET, AgentStage
 from .test_edits import WRITES
 from .test_states import PROGRAMS, TOOL
 
@@ -25,6 +27,23 @@ def test_bypass_is_refused_on_ones_own_machine_unless_said_so(
     assert (refused.status, nothing) == (2, [])
     assert "allow_unsafe" in refused.err
     eventually(lambda: (stage.host_dir() / "work" / "asked").exists(), timeout=60)
+
+
+@pytest.mark.parametrize("mode", ["bypassPermissions", "acceptEdits"])
+def test_the_tree_does_not_say_what_is_permitted(stage: AgentStage, mode: str) -> None:
+    """A repository's own settings are no consent of the user's."""
+    (stage.repo / ".claude").mkdir()
+    settings = json.dumps({"permissions": {"defaultMode": mode}})
+    (stage.repo / ".claude" / "settings.json").write_text(settings)
+    file = stage.host_dir() / "work" / "made"
+    write = json.dumps({"file_path": str(file), "content": "x"})
+    env = {**QUIET, "IS_SANDBOX": "1"}  # without it no mode of root's is one that asks for nothing
+    agent = stage.real("claude", f"go [[tool Write {write}]]", env=env)
+
+    stage.up(stage.team({"a": agent}))
+
+    assert "permission" in stage.until_state("a", "BLOCKED")["reason"]
+    assert not file.exists()
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

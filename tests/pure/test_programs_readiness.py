@@ -1,11 +1,13 @@
-"""When a real agent program is taken for ready, by what was seen of it."""
+"""What a real agent program is taken to do, by what was seen of it."""
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from mng.agents.kind import Facts, find_kind
-from mng.model.spec import AgentSpec
+from mng.agents.kind import Facts, Sighting, find_kind
+from mng.model.spec import AgentSpec, is_blank
 from mng.model.world import AgentState
 
 COMPOSER = "\n >   Type your message or @path/to/file\n workspace (/directory)\n /work\n"
@@ -30,3 +32,60 @@ def test_gemini_is_ready_when_its_composer_listens(
     facts = Facts(1, True, False, quiet, quiet, 1, COMPOSER, COMPOSER, files)
 
     assert find_kind("gemini").sight(AgentSpec(type="gemini"), facts).state is state
+
+
+CLAUDE = "───\n❯\u00a0{}\n───\n  ? for shortcuts\n"
+
+
+def claude(status: str, screen: str, event: str = "", **more: object) -> Sighting:
+    """What is made of a Claude with this status of its own, and this on its screen."""
+    files = {"home/sessions/1.json": json.dumps({"status": status, **more}), "event": event}
+    quiet = 20.0 if more.get("quiet") else 0.5
+    ours = bool(more.get("ours"))
+    facts = Facts(1, True, False, quiet, quiet, 1, screen, screen, files, ours)
+    return find_kind("claude").sight(AgentSpec(type="claude"), facts)
+
+
+def test_a_message_without_its_enter_is_no_reason_to_wait() -> None:
+    """A mng that died between paste and Enter has left it: the next one presses Enter."""
+    seen = claude("idle", CLAUDE.format("go on"), ours=True)
+
+    assert (seen.state, seen.reason) == (AgentState.WAITING, "idle")
+    assert claude("idle", CLAUDE.format("go on")).state is AgentState.BLOCKED
+
+
+def test_a_menu_is_not_taken_for_a_permission() -> None:
+    """It says itself what it waits for."""
+    assert claude("waiting", "menu\n", waitingFor="dialog open").reason.endswith("dialog open")
+    assert claude("waiting", "1. Yes\n", waitingFor="permission prompt").reason.startswith("perm")
+
+
+def test_an_agent_whose_composer_is_away_is_not_starting() -> None:
+    """A person reads its transcript: that is settled by a person."""
+    assert claude("idle", "a transcript\n", quiet=True).state is AgentState.BLOCKED
+    assert claude("idle", "a transcript\n").state is AgentState.STARTING
+
+
+def test_an_agent_that_is_not_served_says_that_it_tries_again() -> None:
+    """It is at work, and gets nothing done."""
+    line = "⎿ API error · Retrying in 9 s · attempt 5/10"
+
+    assert "attempt 5/10" in claude("busy", f"{line}\n{CLAUDE.format('')}").reason
+
+
+def test_a_path_is_no_reason_of_a_failure() -> None:
+    """Any word may stand in the name of a directory."""
+    payload = {"error": "server error", "cwd": "/login-page", "transcript_path": "/429"}
+    event = f"1 StopFailure\n{json.dumps(payload)}"
+
+    assert claude("idle", CLAUDE.format(""), event).state is AgentState.WAITING
+    payload["error"] = "429 too many requests"
+    event = f"1 StopFailure\n{json.dumps(payload)}"
+    assert claude("idle", CLAUDE.format(""), event).reason == "rate limit"
+
+
+@pytest.mark.parametrize("text", ["\ufeff", " \u200b\n", "\u2060"])
+def test_a_text_that_nobody_can_see_is_empty(text: str) -> None:
+    """A program takes it for nothing, so that it could never be said."""
+    assert is_blank(text)
+    assert not is_blank(f"{text}a")
