@@ -17,6 +17,7 @@ from mng.cli.live import pick_any, the_world
 from mng.cli.options import TABLES, NoColor, Output, OutputAs
 from mng.cli.table import Paint, ago, columns, short
 from mng.engine.fleet import Fleet
+from mng.hosts.provider import has_modal_token
 from mng.model.name import HostName
 from mng.model.world import AgentState, HostState, LiveAgent, LiveHost, SentState, World
 from mng.reconcile.changes import shared_files
@@ -168,6 +169,7 @@ def doctor() -> None:
         there = [key for key in kind.credentials if os.environ.get(key)]
         missing = f"none of {', '.join(kind.credentials[:3])} is set: only a login of its own"
         print(f"ok  {name}: {', '.join(there) or missing}")
+    print("ok  modal: a token" if has_modal_token() else "-   modal has no token: modal setup")
     home = mng_home()
     try:
         home.mkdir(parents=True, exist_ok=True)

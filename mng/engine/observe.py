@@ -81,14 +81,21 @@ def _see(fleet: Fleet, found: LiveHost) -> _Seen:
     return seen
 
 
+def as_kept(found: LiveHost) -> LiveHost:
+    """A host that is no more, with its spec and its owner as it kept them itself."""
+    assert found.kept is not None
+    known = live_host(found, parse(found.kept.view))
+    return dataclasses.replace(
+        known, state=found.state, reason=found.reason, unfinished="", expires=None
+    )
+
+
 def _see_ended(fleet: Fleet, found: LiveHost) -> _Seen:
     """A host that is no more, and its agents, as they were when it last kept its work."""
     if found.kept is None:
         return _Seen(lost={found.name: found.reason})
     view = parse(found.kept.view)
-    host = dataclasses.replace(
-        live_host(found, view), state=found.state, reason=found.reason, unfinished="", expires=None
-    )
+    host = as_kept(found)
     fleet.keep(host)
     agents = [
         dataclasses.replace(agent, state=AgentState.STOPPED, reason="when its host ended")

@@ -15,8 +15,17 @@ from mng.agents.kind import find_kind
 from mng.agents.sight import asked, live_agents, look, parse
 from mng.engine.context import Context
 from mng.engine.kept import arm, bring_back, fetch, keep_now
+from mng.engine.observe import as_kept
 from mng.engine.talk import await_agent, send
-from mng.errors import AgentError, HostError, MngError, SaveFailed, SetupFailed, UsageError
+from mng.errors import (
+    AgentError,
+    HostError,
+    HostGone,
+    MngError,
+    SaveFailed,
+    SetupFailed,
+    UsageError,
+)
 from mng.model.action import (
     Action,
     AwaitAgent,
@@ -67,10 +76,8 @@ def perform(action: Action, context: Context, say: Say) -> Outcome:
                 return Outcome()
             case StopHost():
                 return _stop_host(action, context, say)
-            case DestroyHost(name, mark):
-                return _unless_gone(
-                    name, mark, context, lambda: _destroy_host(action, context, say)
-                )
+            case DestroyHost():
+                return _end_host(action, context, say)
             case StartAgent():
                 return _start(action, context)
             case UpdateAgent(name, incarnation, spec, owner):
@@ -84,11 +91,8 @@ def perform(action: Action, context: Context, say: Say) -> Outcome:
             case StopAgent(name, incarnation):
                 remote.call(context.machine(name.host), "stop", name.name, incarnation, "stop")
                 return Outcome()
-            case DestroyAgent(name):
-                mark = context.machine(name.host).mark
-                return _unless_gone(
-                    name.host, mark, context, lambda: _destroy_agent(action, context)
-                )
+            case DestroyAgent():
+                return _end_agent(action, context)
             case RecordMessages(name, incarnation, messages):
                 keys = [message.key for message in messages]
                 remote.call(context.machine(name.host), "record", name.name, incarnation, *keys)
@@ -177,19 +181,43 @@ def _close(name: HostName, machine: Machine) -> str:
     return token
 
 
-def _unless_gone(
-    host: HostName, mark: str, context: Context, end: Callable[[], Outcome]
-) -> Outcome:
-    """End something. Where another mng ends the whole host meanwhile, that is success, too."""
+def _left(name: HostName, mark: str, context: Context) -> LiveHost | None:
+    """What there is of a host whose end has failed; None if another mng has ended it meanwhile."""
+    found = context.fleet.provider(name.provider).find([name.name])
+    for one in found:
+        if isinstance(one, LiveHost) and one.mark == mark:
+            # A sandbox is listed until it has ended, though its home was taken away before.
+            return one if one.ended or remote.is_there(context.machine(name)) else None
+    return None
+
+
+def _end_host(action: DestroyHost, context: Context, say: Say) -> Outcome:
+    """End a host; one that its provider has ended in the middle of that has to be brought home."""
     try:
-        return end()
+        return _destroy_host(action, context, say)
     except MngError:
-        found = context.fleet.provider(host.provider).find([host.name])
-        listed = any(isinstance(one, LiveHost) and one.mark == mark for one in found)
-        # A sandbox is listed until it has ended, though its home was taken away before.
-        if listed and remote.is_there(context.machine(host)):
+        left = _left(action.name, action.mark, context)
+        if left is None:
+            return Outcome(Result.ALREADY, "another mng was faster")
+        if not left.ended:
             raise
-        return Outcome(Result.ALREADY, "another mng was faster")
+        if left.kept is None:
+            words = f"host {action.name} is lost while it was ended: {left.reason}"
+            raise HostGone(words, hint="mng list") from None
+        context.fleet.keep(as_kept(left))
+        done = _forget_host(action, context, say)
+        return Outcome(Result.DONE, f"{left.reason} meanwhile; as it kept its work: {done.words}")
+
+
+def _end_agent(action: DestroyAgent, context: Context) -> Outcome:
+    mark = context.machine(action.name.host).mark
+    try:
+        return _destroy_agent(action, context)
+    except MngError:
+        left = _left(action.name.host, mark, context)
+        if left and not left.ended:
+            raise
+        return Outcome(Result.ALREADY, "its host has ended" if left else "another mng was faster")
 
 
 def _destroy_agent(action: DestroyAgent, context: Context) -> Outcome:
@@ -214,7 +242,13 @@ def _destroy_host(action: DestroyHost, context: Context, say: Say) -> Outcome:
             hint = error.hint or f"or give the work up: --discard-work {name.name}"
             raise SaveFailed(f"{error}; host {name} stays", hint=hint) from error
         _seal(name, context, token)
-    context.fleet.provider(name.provider).destroy(name, action.mark)
+    try:
+        context.fleet.provider(name.provider).destroy(name, action.mark)
+    except HostError:
+        # Without its home a sandbox ends by itself, whether or not it could be told to.
+        if machine.local or remote.is_there(machine):
+            raise
+        words = f"{words}; its sandbox has still to end"
     # What lies beside the host is the user's: it may hold what git ignores.
     beside = machine.local and not machine.work_dir.startswith(f"{machine.home}/")
     return Outcome(Result.DONE, f"{words}; {machine.work_dir} stays" if beside else words)

@@ -93,6 +93,8 @@ def translated(timeout: float | None = None) -> Iterator[None]:
         raise HostUnreachable(f"Modal can't be reached: {_line(error)}", hint=_LATER) from error
     except StreamTerminatedError as error:
         raise HostUnreachable("the connection to Modal broke", hint=_LATER) from error
+    except BrokenPipeError:  # of who reads our own output
+        raise
     except (errors.TimeoutError, ConnectionError, asyncio.CancelledError) as error:
         raise HostUnreachable(f"Modal did not answer: {_line(error)}", hint=_LATER) from error
     except errors.Error as error:

@@ -102,10 +102,11 @@ def find_provider(name: str) -> Provider:
 
 def provider_names() -> list[str]:
     """Those that are asked what there is, even if no file names them: Modal only by its users."""
-    return sorted(_OURS) if _has_modal_token() else ["local"]
+    return sorted(_OURS) if has_modal_token() else ["local"]
 
 
-def _has_modal_token() -> bool:
+def has_modal_token() -> bool:
+    """Whether there is a token, right or wrong: where Modal's SDK looks for one."""
     config = os.environ.get("MODAL_CONFIG_PATH") or os.path.expanduser("~/.modal.toml")
     return bool(os.environ.get("MODAL_TOKEN_ID")) or os.path.exists(config)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import TypeAlias
 
 from mng.errors import AgentError, HostError, NotFound
-from mng.model.name import AgentName, HostName
+from mng.model.name import Address, AgentName, HostName
 from mng.model.spec import (
     Change,
     Desired,
@@ -141,7 +141,8 @@ def create(
             hosts[name.host] = dataclasses.replace(hosts[name.host], stopped=False)
         elif not world.unknown(name.host):
             if host is None:
-                raise NotFound(f"no host {name.host}", hint=f"mng create {name} --new-host")
+                whole = Address(name.name, name.host.name, name.host.provider)
+                raise NotFound(f"no host {name.host}", hint=f"mng create {whole} --new-host")
             hosts[name.host] = WantedHost(host, wanted.owner)
         else:
             raise HostError(f"host {name.host} is unknown: {world.unknown(name.host)}")

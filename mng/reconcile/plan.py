@@ -154,7 +154,9 @@ def _converge_host(builder: Builder, live: LiveHost, wanted: WantedHost) -> None
     spec = dataclasses.replace(wanted.spec, restored=live.spec.restored)
     drifts = drift(live.spec, spec)
     hard = {one.field for one in drifts if one.change is Change.REPLACE}
-    name, easy = live.name, bool(live.unfinished) and hard <= _EASY
+    name = live.name
+    # One that is to be stopped is not opened for that.
+    easy = bool(live.unfinished) and hard <= _EASY and not wanted.stopped
     # Who asks for another host gets it, though the end of this one was interrupted.
     if hard and (not easy or name.name in builder.consent.replace_host):
         _replace_host(builder, live, wanted, in_words(drifts, Change.REPLACE))
