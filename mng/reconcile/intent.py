@@ -141,7 +141,8 @@ def create(
             hosts[name.host] = dataclasses.replace(hosts[name.host], stopped=False)
         elif not world.unknown(name.host):
             if host is None:
-                whole = Address(name.name, name.host.name, name.host.provider)
+                provider = None if name.host.provider == "local" else name.host.provider
+                whole = Address(name.name, name.host.name, provider)
                 raise NotFound(f"no host {name.host}", hint=f"mng create {whole} --new-host")
             hosts[name.host] = WantedHost(host, wanted.owner)
         else:
