@@ -54,7 +54,7 @@ def types(home: Home, *keys: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["> X", f"{LONG} ", f"first\n{LONG}", "日本語", "e\u0301 ends in 日本語"]
+    "text", ["> X", f"{LONG} ", f"first\n{LONG}", "日本語", "e\u0301 x\u00a0y"]
 )
 def test_enter_is_repeated_while_the_text_stands_there(home: Home, text: str) -> None:
     """A sluggish program takes it late: it hears the text once."""
@@ -83,7 +83,7 @@ def test_what_a_person_types_once_a_message_is_taken_is_not_sent(home: Home, tex
 # Of other than ASCII only its being there is compared.
 @pytest.mark.parametrize(
     ("text", "more"),
-    [("X", "Y"), (LONG, " and wait"), (LONG, "だめ"), (f"a\n{LONG}", " no"), ("日本語", " no")],
+    [("X", "Y"), (LONG, " and wait"), (LONG, " だめ"), (f"a\n{LONG}", " no"), ("日本語", " no")],
 )
 def test_what_a_person_types_behind_a_message_is_not_sent(home: Home, text: str, more: str) -> None:
     """It was pasted into what became a draft: its Enter waits until the person has decided."""
@@ -116,3 +116,15 @@ def test_a_draft_in_the_place_of_a_pasted_message_is_not_sent(home: Home) -> Non
     assert deliver(home, "another", "k2") == "draft"
 
     assert (home.heard(), composed(home)) == ([LONG], "my own words")
+
+
+def test_a_draft_that_has_replaced_a_message_is_not_sent(home: Home) -> None:
+    """A program may lose a paste that someone types into."""
+    composing(home)
+    script = begin(home, LONG, "k1", delay=0.5)
+    eventually(lambda: composed(home))
+    types(home, *["BSpace"] * len(LONG))
+    types(home, "-l", "my own words")
+
+    assert said(script) == "uncertain"
+    assert (home.heard(), home.option("@mng_flight")) == ([], "k1")

@@ -11,7 +11,7 @@ shift 9
 empty=${1:-} there=${2:-} last=${3:-} label=${4:-}
 esc=$(printf '\033')
 lock_agent
-earlier='' press=1
+press=1
 [ "$empty" != inbox ] || press=''
 text="agents/$agent/messages/$key"
 
@@ -60,8 +60,15 @@ until_it_is() {
         sleep 0.05
     done
 }
-# bare: without blanks. A program may show other than ASCII in another form, and each byte becomes \001.
-bare() { LC_ALL=C tr -d ' \000-\011\013-\037\177' | LC_ALL=C tr '\200-\377' '\001'; }
+# bare: without blanks. A program and tmux may show other than ASCII in another form: each word that
+# has any is \001, a no-break space is a blank, and what has no width is left out.
+wide=$(printf '\302\240') none=$(printf '\342\200\213') joiner=$(printf '\342\201\240') one=$(printf '\001')
+bare() {
+    LC_ALL=C tr '\000-\011\013-\037\177' ' ' |
+        LC_ALL=C sed -e "s/$wide/ /g" -e "s/$none//g" -e "s/$joiner//g" |
+        LC_ALL=C tr '\200-\377' '\001' |
+        LC_ALL=C sed -e "s/[^ ]*$one[^ ]*/$one/g" -e 's/ //g'
+}
 # seek KEY: sets what of its text `standing` looks for: the end of its last line, 20 characters of
 # ASCII; a program may show a label in the place of what is long.
 seek() {
@@ -168,8 +175,6 @@ if [ "$flight" = "$key" ] && [ -n "$there" ]; then
         grep -q " swallowed $key\$" "agents/$agent/journal" || { echo uncertain; exit 0; }
         tm set-option -p -t "$pane" @mng_flight ''
         flight='' pasted=2
-    else
-        earlier=earlier # what stands there may be another's by now
     fi
 fi
 if [ "$flight" != "$key" ]; then
@@ -223,12 +228,13 @@ base=$(begun 6)
 if [ -n "$there" ]; then
     seek "$key"
     it=$(standing 20)
+    [ "$it" != other ] || it=$(standing 40) # it may not be drawn yet
     # Nothing of it stands there any more where someone was faster, and Enter would mean another thing.
     if [ "$it" != whole ] && [ "$(evidence)" -gt "${base:-0}" ]; then it=''; fi
-    case $it$earlier in
-    more*) echo behind; exit 0 ;; # whoever types on has not finished: nothing of it is sent
-    otherearlier) echo uncertain; exit 0 ;;
-    '' | earlier) press='' ;;
+    case $it in
+    more) echo behind; exit 0 ;; # whoever types on has not finished: nothing of it is sent
+    other) echo uncertain; exit 0 ;;
+    '') press='' ;;
     esac
 fi
 submit "$key" "$origin"
