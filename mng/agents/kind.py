@@ -42,12 +42,14 @@ class Composer:
 
     Dim text is left out before: it is a hint, no draft. empty: there, with nothing in it. there:
     on the screen, with or without text. dialog: the screen's last line, dim text and all, where a
-    dialog is open.
+    dialog is open. label: what stands in the place of a long text, its blanks left out.
+    The terminal's cursor is on the last row of the text.
     """
 
     empty: str
     there: str
     dialog: str = "^$"
+    label: str = r"\[(Pasted|Image)[^]]*\]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,8 +229,8 @@ def deliver(
     """Type one message into an agent's terminal, at most once.
 
     proof: seconds to wait for the agent's evidence.
-    Returns accepted, submitted, already, ended, gone, mode, draft, dialog, unsent, uncertain, torn
-    or long.
+    Returns accepted, submitted, already, ended, gone, mode, draft, dialog, behind, unsent,
+    uncertain, torn or long.
     Source: tmux(1), load-buffer, paste-buffer -p (bracketed paste), if-shell -F.
     """
     typed = kind.typed(message)
@@ -238,7 +238,8 @@ def deliver(
     return call(
         machine, "deliver", name.name, incarnation, message.key, message.origin, str(len(text)),
         digest_of(kind.proves(typed)), str(kind.enter_delay), str(proof), "1" if pasted else "0",
-        *((look.empty, look.there, look.dialog) if look else ("inbox",) * kind.inbox), stdin=text,
+        *((look.empty, look.there, look.dialog, look.label) if look else ("inbox",) * kind.inbox),
+        stdin=text,
     )  # fmt: skip
 
 

@@ -242,9 +242,13 @@ def _live_agent(
         return dataclasses.replace(base, reason=str(error))
     base = dataclasses.replace(base, resumes=kind.resumes)
     if pane is None:
-        sent = tuple(journal.settled(files.get("evidence", []), kind))
+        sent = tuple(journal.settled(journal.sent.values(), files.get("evidence", []), kind))
         return _ended(dataclasses.replace(base, sent=sent), journal)
-    sent = tuple(journal.proven(ledger_of(pane.ledger), files.get("evidence", [])))
+    ledger, evidence = ledger_of(pane.ledger), files.get("evidence", [])
+    if pane.dead:
+        sent = tuple(journal.settled(ledger, evidence, kind))
+    else:
+        sent = tuple(journal.proven(ledger, evidence))
     if pane.flight:
         files = {**files, "draft": []}  # what stands in its composer is ours
         sent = (*sent, Sent(pane.flight, SentState.BEGUN, journal.origins.get(pane.flight, "file")))
@@ -321,6 +325,7 @@ class Journal:
         self.sent: dict[str, Sent] = {}
         self.origins: dict[str, str] = {}
         self.begun: dict[str, tuple[str, int]] = {}  # key -> digest, evidence seen before
+        self.provable: set[str] = set()  # the keys of what evidence was awaited for
         self.times: dict[str, int] = {}
         self.damage = ""  # the first line that mng has never written so
         for line in lines:
@@ -336,8 +341,11 @@ class Journal:
             case "started", [incarnation, _, *carried]:
                 self.incarnation, self.stopped, self.exited = incarnation, "", ""
                 self.sent = {entry.key: entry for entry in ledger_of(" ".join(carried))}
-            case "begun", [key, origin, digest, before, *_]:
+            case "begun", [key, origin, digest, before, *more]:
                 self.origins[key], self.begun[key] = origin, (digest, int(before))
+                # Of a command there is none, and an mng of before did not tell.
+                if more[1:] not in ([], ["0"]):
+                    self.provable.add(key)
                 self._entry(key, SentState.BEGUN)
             case "unbegun", [key]:
                 self.sent.pop(key, None)
@@ -362,18 +370,26 @@ class Journal:
     def proven(self, sent: Iterable[Sent], evidence: list[str]) -> Iterator[Sent]:
         """The ledger, with what the agent has taken only after its deliverer had left."""
         for entry in sent:
-            digest, before = self.begun.get(entry.key, ("", 0))
-            late = entry.state is SentState.SUBMITTED and evidence.count(digest) > before
+            doubt = entry.state in (SentState.SUBMITTED, SentState.UNCERTAIN)
+            late = doubt and self._taken(entry.key, evidence)
             yield dataclasses.replace(entry, state=SentState.ACCEPTED) if late else entry
 
-    def settled(self, evidence: list[str], kind: AgentKind) -> Iterator[Sent]:
-        """The ledger when tmux can't be asked any more: of what was begun, evidence decides."""
-        for entry in self.sent.values():
-            if entry.state is not SentState.BEGUN:
-                yield entry
-                continue
-            digest, before = self.begun.get(entry.key, ("", 0))
-            if evidence.count(digest) > before:
-                yield dataclasses.replace(entry, state=SentState.ACCEPTED)
-            elif not kind.proof:
-                yield dataclasses.replace(entry, state=SentState.UNCERTAIN)
+    def settled(self, sent: Iterable[Sent], evidence: list[str], kind: AgentKind) -> Iterator[Sent]:
+        """The ledger of a process that has ended: of what was begun or submitted, evidence decides.
+
+        What it had queued ended with it. What a person said by hand is never dropped.
+        """
+        for entry in self.proven(sent, evidence):
+            state = entry.state
+            begun = state is SentState.BEGUN
+            if begun and self._taken(entry.key, evidence):
+                state = SentState.ACCEPTED
+            elif begun and kind.proof and entry.origin == "file":
+                continue  # never said, so that it is to be sent
+            elif begun or (state is SentState.SUBMITTED and entry.key in self.provable):
+                state = SentState.UNCERTAIN
+            yield dataclasses.replace(entry, state=state)
+
+    def _taken(self, key: str, evidence: list[str]) -> bool:
+        digest, before = self.begun.get(key, ("", 0))
+        return evidence.count(digest) > before

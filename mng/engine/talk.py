@@ -87,7 +87,7 @@ def send(action: SendMessage, context: Context) -> Outcome:
         return Outcome(Result.PENDING, f"waits until it is idle: {agent.reason}")
     busy = agent.state is AgentState.RUNNING
     # A program takes a command without a word, and what it has queued only when it is idle.
-    proof = min(kind.proof, 1) if busy else 0 if action.message.command else kind.proof
+    proof = 0 if action.message.command else min(kind.proof, 1) if busy else kind.proof
     watch = context.watch(name.host)
     watch.forget(name.name)
     with context.slot():
@@ -151,6 +151,8 @@ def _outcome(said: str, name: AgentName) -> Outcome:
             return Outcome(Result.HELD, "blocked: someone reads its scrollback (copy mode)")
         case "draft":
             return Outcome(Result.HELD, "blocked: someone's half-typed text stands there")
+        case "behind":
+            return Outcome(Result.HELD, "blocked: someone typed behind it, and has not sent it")
         case "long":
             return Outcome(Result.HELD, "its terminal takes no line of more than 4095 bytes")
         case "unsent":

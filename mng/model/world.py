@@ -38,7 +38,7 @@ class SentState(StrEnum):
     SUBMITTED = "submitted"  # Enter was pressed
     ACCEPTED = "accepted"  # the agent's own evidence says so
     RECORDED = "recorded"  # never typed: the user said to take it as delivered
-    UNCERTAIN = "uncertain"  # the host died inside the paste, and nothing proves either
+    UNCERTAIN = "uncertain"  # its process ended, and nothing proves either
 
 
 @dataclass(frozen=True, slots=True)

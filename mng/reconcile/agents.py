@@ -246,9 +246,16 @@ def _settle(builder: Builder, wanted: WantedAgent, sent: tuple[Sent, ...]) -> Ve
 def carry(sent: Iterable[Sent]) -> tuple[Sent, ...]:
     """The ledger that a resumed conversation keeps.
 
-    A text that was pasted into a process that has ended, without Enter, was never said.
+    A text that was pasted into a process that has ended, without Enter, was never said. One by
+    hand stays to be seen: no file says it again.
     """
-    return tuple(entry for entry in sent if entry.state is not SentState.BEGUN)
+    return tuple(
+        dataclasses.replace(entry, state=SentState.UNCERTAIN)
+        if entry.state is SentState.BEGUN
+        else entry
+        for entry in sent
+        if entry.state is not SentState.BEGUN or entry.origin != "file"
+    )
 
 
 def _keep(

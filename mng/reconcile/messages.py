@@ -11,7 +11,7 @@ from mng.model.world import Sent, SentState
 
 Settlement = Literal["send", "accept"]
 
-_UNSURE = "uncertain: the host died while it was typed, and nothing proves that it arrived"
+_UNSURE = "uncertain: its process ended before anything proved that it was taken"
 _EDITED = "edited since it was said"
 _BEHIND = "waits for the one that is uncertain"
 

@@ -65,6 +65,27 @@ def test_what_is_said_between_two_tools_of_a_turn_is_proved(stage: AgentStage) -
     assert stage.heard()[1:] == ["and this"]
 
 
+def test_what_was_queued_when_a_program_dies_is_held(stage: AgentStage) -> None:
+    """Claude's queue ends with it: nobody says that it was heard, and nobody says it again."""
+    first, queued = "work [[slow 15]]", {"text": "queued one", "when": "now"}
+    stage.raised({"a": stage.real("claude", first)})
+    stage.until_state("a", "RUNNING")
+    file = stage.team({"a": stage.real("claude", first, queued)})
+    said = (stage.must("up", "-f", file).err, stage.must("message", "a", "by hand").err)
+    os.kill(stage.pid("a"), signal.SIGKILL)
+    stage.until_state("a", "FAILED")
+
+    for up in (stage.up(file, "--wait"), stage.up(file)):
+        assert up.status == 3, up
+        assert "uncertain: its process ended before anything proved that it was taken" in up.all
+        assert "--messages send" in up.all
+    assert all("queued" in one for one in said), said
+    assert stage.must("messages", "a").out.count("uncertain") == 2
+    assert "queued one" not in stage.heard()
+    stage.must("up", "-f", file, "--messages", "send", "--wait")
+    eventually(lambda: stage.heard()[-1] == "queued one")
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_conversation_survives_kill_9(stage: AgentStage, program: str) -> None:
     """The next request carries what was said before, and nothing is said twice."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mng.agents.kind import find_kind
 from mng.agents.sight import Journal
 from mng.model.world import SentState
 
@@ -49,3 +50,39 @@ def test_a_message_that_a_dialog_swallowed_is_still_only_begun() -> None:
     journal = Journal(["1 started i 1", "2 begun k file d 0 i", "3 swallowed k"])
 
     assert (journal.damage, journal.sent["k"].state) == ("", SentState.BEGUN)
+
+
+def settled(*lines: str, evidence: tuple[str, ...] = (), type_: str = "claude") -> dict[str, str]:
+    """What is known of each message after its process has ended."""
+    journal = Journal(["1 started i 1", *lines, "9 exit i - 9"])
+    sent = journal.settled(journal.sent.values(), list(evidence), find_kind(type_))
+    return {entry.key: str(entry.state) for entry in sent}
+
+
+def test_what_was_queued_when_a_process_ended_is_uncertain() -> None:
+    """A program's queue ends with it; without evidence nobody knows whether it was in there."""
+    lines = ("2 begun k file d 0 i 1", "3 submitted k")
+
+    assert settled(*lines) == {"k": "uncertain"}
+    assert settled(*lines, evidence=("d",)) == {"k": "accepted"}
+
+
+@pytest.mark.parametrize("begun", ["2 begun k file d 0 i 0", "2 begun k file d 0 i"])
+def test_what_has_no_evidence_stays_submitted(begun: str) -> None:
+    """A command, a kind without any, and a line of an mng that did not tell."""
+    assert settled(begun, "3 submitted k") == {"k": "submitted"}
+
+
+def test_evidence_that_comes_in_the_next_life_is_believed() -> None:
+    """Claude tells at the end of a turn what it took in the middle of one before."""
+    journal = Journal(["1 started i 1", "2 begun k file d 0 i 1", "3 submitted k"])
+    carried = journal.settled(journal.sent.values(), [], find_kind("claude"))
+
+    assert [str(one.state) for one in journal.proven(carried, ["d"])] == ["accepted"]
+
+
+def test_a_message_by_hand_that_was_only_begun_is_not_forgotten() -> None:
+    """A file says its own again; of what a person said nobody else knows."""
+    lines = ("2 begun k file d 0 i 3", "3 begun h adhoc e 0 i 3")
+
+    assert settled(*lines) == {"h": "uncertain"}

@@ -318,7 +318,7 @@ def test_a_paste_that_died_with_its_process_was_never_said() -> None:
     ]
 
 
-UNSURE = "uncertain: the host died while it was typed, and nothing proves that it arrived"
+UNSURE = "uncertain: its process ended before anything proved that it was taken"
 
 
 def test_an_uncertain_message_is_never_sent_again_by_itself() -> None:
