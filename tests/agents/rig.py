@@ -142,10 +142,14 @@ class AgentStage(Stage):
         """What a person types who is attached."""
         self.tmux("send-keys", "-t", f"={agent}:", *keys)
 
-    def until_state(self, agent: str, state: str, timeout: float = 60) -> dict[str, Any]:
+    def until_state(
+        self, agent: str, state: str, timeout: float = 60, *, reason: str = ""
+    ) -> dict[str, Any]:
+        """reason: what it says, which a program's hook may tell a moment after the state."""
+
         def there() -> dict[str, Any]:
             found = self.agent(agent)
-            if found["state"] != state:
+            if found["state"] != state or reason not in found["reason"]:
                 raise OSError(f"{found['state']}: {found['reason']}\n{self.screen(agent)}")
             return found
 

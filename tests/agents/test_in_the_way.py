@@ -74,7 +74,7 @@ def test_a_permission_is_asked_of_a_person(stage: AgentStage, program: str) -> N
     first = f"go {directive}"
     begin(stage, program, first)
 
-    assert stage.until_state("a", "BLOCKED")["reason"] == f"permission: {asked}"
+    stage.until_state("a", "BLOCKED", reason=f"permission: {asked}")
     is_held(stage, program, first, f"permission: {asked}")
     stage.keys("a", "Escape")
     comes(stage)

@@ -81,6 +81,6 @@ def test_accept_edits_is_for_edits_alone(stage: AgentStage, program: str) -> Non
     directive, asked = (text.replace("touch", "git tag") for text in TOOL[program])
     stage.raised({"a": stage.real(program, f"go {write} {directive}", permissions="accept-edits")})
 
-    assert stage.until_state("a", "BLOCKED")["reason"] == f"permission: {asked}"
+    stage.until_state("a", "BLOCKED", reason=f"permission: {asked}")
     assert file.exists()
     assert stage.git("tag", cwd=file.parent) == ""

@@ -35,8 +35,8 @@ def shown(stage: AgentStage, words: str) -> bool:
     return re.search(words, stage.screen("a")) is not None
 
 
-def says(stage: AgentStage, state: str) -> str:
-    return str(stage.until_state("a", state, timeout=2)["reason"])
+def says(stage: AgentStage, state: str, reason: str = "") -> str:
+    return str(stage.until_state("a", state, timeout=2, reason=reason)["reason"])
 
 
 def end(stage: AgentStage, program: str) -> None:
@@ -69,7 +69,7 @@ def test_a_state_is_told_within_two_seconds(stage: AgentStage, program: str) -> 
     says(stage, "WAITING")
     stage.must("message", "a", f"go {TOOL[program][0]}")
     eventually(lambda: shown(stage, ASKS[program]), timeout=30)
-    assert TOOL[program][1] in says(stage, "BLOCKED")
+    says(stage, "BLOCKED", TOOL[program][1])
 
     os.kill(stage.pid("a"), signal.SIGKILL)
     assert "signal 9" in says(stage, "FAILED")
