@@ -229,7 +229,8 @@ class Stage:
 
     def alive(self, pid: int, *, host: str = "box") -> bool:
         """A process of a host has not ended."""
-        return self.on_host(f"kill -0 {pid} 2>/dev/null && echo yes || :", host=host) != ""
+        state = self.on_host(f"ps -o stat= -p {pid} || :", host=host).strip()
+        return state != "" and not state.startswith("Z")  # one that nobody has waited for yet
 
     def freeze(self) -> None:
         """Stop the tmux server of `box` until the test ends."""

@@ -166,7 +166,7 @@ def test_what_was_saved_into_the_host_itself_is_saved_with_it(desk: Desk) -> Non
 
     desk.save()
 
-    assert f"{PREFIX}/mng/saved/i/1/x" in refs_of(desk.source, PREFIX)
+    assert f"{PREFIX}/other/mng/saved/i/1/x" in refs_of(desk.source, PREFIX)
 
 
 STRAYS = {
