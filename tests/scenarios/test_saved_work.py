@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -223,7 +224,7 @@ def in_a_fault(stage: Stage, fault: str, *words: object) -> Done:
     script = f'set -e; {fault}; shift 2; cd /; exec "$@"'
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", script, "sh", stage.repo, stage.home / "saved",
-         "python3", "-m", "mng", *map(str, words)],
+         sys.executable, "-m", "mng", *map(str, words)],
         cwd=stage.root, env=stage.env, capture_output=True, check=False,
     )  # fmt: skip
     out, err = done.stdout.decode(), done.stderr.decode()
