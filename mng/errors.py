@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def printable(text: str) -> str:
+    """The text without what a terminal would obey: a host's words are not always its owner's."""
+    return _CONTROL.sub("\ufffd", text)
+
 
 class MngError(Exception):
     """Something the user can act on: what was found, and what to type next."""
@@ -9,8 +18,8 @@ class MngError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(printable(message))
+        self.hint = printable(hint)
 
 
 class UsageError(MngError):

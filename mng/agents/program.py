@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mng.agents.kind import AgentKind, Facts, Sighting
+from mng.errors import printable
 from mng.model.spec import AgentSpec, MessageSpec
 from mng.model.world import AgentState
 
@@ -198,7 +199,7 @@ def in_one_line(tool: str, given: object) -> str:
     """A tool and the first text of its input."""
     values = [v for v in given.values() if isinstance(v, str)] if isinstance(given, dict) else []
     said = " ".join(" ".join([f"{tool}:", *values[:1]]).split()).rstrip(":")
-    return said if len(said) <= _LONGEST else said[: _LONGEST - 3] + "..."
+    return printable(said if len(said) <= _LONGEST else said[: _LONGEST - 3] + "...")
 
 
 def read_event(text: str) -> Event:

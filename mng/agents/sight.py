@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from mng.agents.kind import AgentKind, Facts, find_kind
 from mng.agents.remote import ledger_of, script
-from mng.errors import HostGone, HostUnreachable, MngError
+from mng.errors import HostGone, HostUnreachable, MngError, printable
 from mng.model.name import NAME, AgentName
 from mng.model.record import Damaged, Record, read_record
 from mng.model.spec import AgentSpec, HostSpec, Owner
@@ -26,7 +28,6 @@ _COLOUR = r"\x1b\[[349][0-9;:]*m"
 _CURSOR = rf"(?:\x1b\[7m(?:{_COLOUR})*[^\x1b\n]{{1,4}})?"
 _DIM = re.compile(rf"{_CURSOR}\x1b\[(?:[013479];)*2m(?:{_COLOUR}|[^\x1b\n])*")
 _EDITS_FOR = 600  # seconds for which an edit is told
-_NONCE = "mng-screen-7f3a9c"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +98,17 @@ def look(machine: Machine, looking: Collection[str] = (), *, timeout: float = 10
 
 
 def asked(looking: Iterable[str]) -> list[str]:
-    """What `observe` is given to look at the screens of these agents, too."""
-    return [_NONCE, *looking]
+    """What `observe` is given to look at the screens of these agents, too.
+
+    Its first word stands before each screen, and no agent can guess it and draw one for another.
+    """
+    return [f"mng-{secrets.token_hex(8)}", *looking]
 
 
 def glance(machine: Machine, *, timeout: float = 5.0) -> View:
     """What lies on a host's disk alone, for when its tmux does not answer."""
     text = "quick=1\n" + script("observe")
-    argv = ["sh", "-c", text, "mng", machine.home, machine.mark, _NONCE]
+    argv = ["sh", "-c", text, "mng", machine.home, machine.mark, "-"]
     done = machine.transport.run(argv, timeout=timeout)
     return parse(done.stdout.decode("utf-8", "replace"))
 
@@ -112,7 +116,8 @@ def glance(machine: Machine, *, timeout: float = 5.0) -> View:
 def parse(text: str) -> View:
     """A view from what observe.sh printed."""
     view = View()
-    body, *screens = text.split(f"\n{_NONCE} ")
+    nonce = text.partition("\n")[0].partition(" nonce ")[2]
+    body, *screens = text.split(f"\n{nonce} ") if nonce else [text]
     for screen in screens:
         head, _, rest = screen.partition("\n")
         name = head.split(" ")[0]
@@ -128,7 +133,7 @@ def parse(text: str) -> View:
         word, _, rest = line.partition(" ")
         match word:
             case "now":
-                view.now = int(rest)
+                view.now = int(rest.split(" ")[0])
             case "fact":
                 name, _, value = rest.partition(" ")
                 view.facts[name] = value.strip()
@@ -268,7 +273,7 @@ def _live_agent(
     return dataclasses.replace(
         base,
         state=sighting.state,
-        reason=sighting.reason,
+        reason=printable(sighting.reason),
         since=sighting.since or pane.created,
         pid=pane.pid,
         created=pane.created,
@@ -283,10 +288,9 @@ def _edits(lines: Iterable[str], since: int) -> Iterator[Edit]:
         if at.isdigit() and int(at) >= since:
             last[path] = int(at)
     for path, at_last in last.items():
-        try:
-            yield Edit(json.loads(f'"{path}"'), at_last)
-        except ValueError:
-            yield Edit(path, at_last)
+        with suppress(ValueError):
+            path = json.loads(f'"{path}"')
+        yield Edit(printable(path), at_last)
 
 
 def _with_end(agent: LiveAgent, status: int | None, signal: int | None, at: int) -> LiveAgent:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from mng.engine.context import Context
 from mng.engine.perform import perform
-from mng.errors import MngError
+from mng.errors import MngError, printable
 from mng.model.action import AwaitAgent, Plan, Step
 from mng.model.event import Event, Failed, Finished, Outcome, Progress, Result, Skipped, Started
 from mng.reconcile.builder import thing_of
@@ -69,7 +69,7 @@ def _work(step: Step, context: Context, events: queue.SimpleQueue[Event]) -> Non
     began = time.monotonic()
 
     def say(words: str) -> None:
-        events.put(Progress(step, words))
+        events.put(Progress(step, printable(words)))
 
     try:
         outcome = perform(step.action, context, say)

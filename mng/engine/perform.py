@@ -193,13 +193,14 @@ def _left(name: HostName, mark: str, context: Context) -> LiveHost | None:
 
 def _end_host(action: DestroyHost, context: Context, say: Say) -> Outcome:
     """End a host; one that its provider has ended in the middle of that has to be brought home."""
+    ended = context.fleet.host(action.name).ended
     try:
-        return _destroy_host(action, context, say)
+        return _forget_host(action, context, say) if ended else _destroy_host(action, context, say)
     except MngError:
         left = _left(action.name, action.mark, context)
         if left is None:
             return Outcome(Result.ALREADY, "another mng was faster")
-        if not left.ended:
+        if ended or not left.ended:
             raise
         if left.kept is None:
             words = f"host {action.name} is lost while it was ended: {left.reason}"
@@ -228,10 +229,7 @@ def _destroy_agent(action: DestroyAgent, context: Context) -> Outcome:
 
 def _destroy_host(action: DestroyHost, context: Context, say: Say) -> Outcome:
     """Close, save, verify, seal, end. If the work can't be saved, the host stays, opened again."""
-    name = action.name
-    if context.fleet.host(name).ended:
-        return _forget_host(action, context, say)
-    machine = context.machine(name)
+    name, machine = action.name, context.machine(action.name)
     token = _close(name, machine)
     words = "its work was discarded"
     try:

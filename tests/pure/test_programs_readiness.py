@@ -7,6 +7,7 @@ import json
 import pytest
 
 from mng.agents.kind import Facts, Sighting, find_kind
+from mng.agents.sight import asked, parse
 from mng.model.spec import AgentSpec, is_blank
 from mng.model.world import AgentState
 
@@ -89,3 +90,20 @@ def test_a_text_that_nobody_can_see_is_empty(text: str) -> None:
     """A program takes it for nothing, so that it could never be said."""
     assert is_blank(text)
     assert not is_blank(f"{text}a")
+
+
+def test_what_a_tool_is_given_can_not_move_the_users_cursor() -> None:
+    """An agent's words are shown on its user's terminal, and are not obeyed there."""
+    payload = {"tool_name": "Bash", "tool_input": {"command": "echo \x1b]0;title\x07\x9b2J"}}
+    event = f"1 PermissionRequest\n{json.dumps(payload)}"
+    seen = claude("waiting", "1. Yes\n", event, waitingFor="permission prompt")
+
+    assert seen.reason == "permission: Bash: echo \ufffd]0;title\ufffd\ufffd2J"
+
+
+def test_an_agent_can_not_draw_another_ones_screen() -> None:
+    """What stands before each screen is another word at every look."""
+    word, other = asked(["a", "b"])[0], asked(["a", "b"])[0]
+    view = parse(f"now 1 nonce {word}\n{word} a %1\nmine\n{other} b %2\nforged\n{word} b %2\nhis\n")
+
+    assert view.screens == {"a": f"mine\n{other} b %2\nforged", "b": "his"}

@@ -1,10 +1,10 @@
 # observe NONCE [AGENT...]   prints all that is known of this host; of the named agents, the screen too.
-# Changes nothing. Lines: `now T`, `fact NAME TEXT`, `FILE:LINE` for journals and records, `pane ...`,
+# Changes nothing. Lines: `now T nonce NONCE`, `fact NAME TEXT`, `FILE:LINE` for journals and records, `pane ...`,
 # `buffer NAME`, `tmux MESSAGE` if it can't be asked, and NONCE before each screen.
 nonce=$1
 shift
 now=$(date +%s)
-echo "now $now"
+echo "now $now nonce $nonce"
 for fact in host.json work.done setup.done closing keep.failed; do
     [ ! -f "$fact" ] || { printf 'fact %s ' "$fact"; tr '\n' ' ' <"$fact"; echo; }
 done
