@@ -19,6 +19,7 @@ from typing import TypeVar
 
 import psutil
 
+from tests import warm
 from tests.tmux.waiting import eventually
 
 HERE = Path(__file__).parent
@@ -110,17 +111,17 @@ class Place:
         )
         return done.stdout.decode().strip()
 
-    def start(self, *argv: object, program: Sequence[str] = ("-m", "mng")) -> Running:
+    def start(self, *argv: object, program: Path | None = None) -> Running:
         """mng in a session of its own, so that its whole group can be killed."""
         path = self.root / f"out-{next(_NUMBERS)}"
-        with path.open("wb") as out:
-            process = subprocess.Popen(
-                [sys.executable, *program, *map(str, argv)], cwd=self.repo, env=self.env,
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+        with path.open("wb") as out, Path(os.devnull).open("rb") as null:
+            process = warm.Command(
+                list(map(str, argv)), cwd=self.repo, env=self.env, program=program,
+                streams=[null.fileno(), out.fileno(), out.fileno()],
             )  # fmt: skip
         return Running(process, path)
 
-    def mng(self, *argv: object, program: Sequence[str] = ("-m", "mng")) -> Done:
+    def mng(self, *argv: object, program: Path | None = None) -> Done:
         return self.start(*argv, program=program).end()
 
     def must(self, *argv: object) -> str:
@@ -205,7 +206,7 @@ def _is_script(process: psutil.Process) -> bool:
 class Running:
     """A command that runs."""
 
-    process: subprocess.Popen[bytes]
+    process: warm.Command
     out: Path
 
     def end(self, timeout: float = 120.0) -> Done:

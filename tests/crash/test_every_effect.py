@@ -40,7 +40,7 @@ def replace(place: Place) -> Sequence[object]:
 
 def die(place: Place, effect: int, moment: str, command: Command) -> bool:
     """Run a command that dies at this effect; False if it came to its end before that."""
-    done = place.mng(effect, moment, *command(place), program=[str(HERE / "dying.py")])
+    done = place.mng(effect, moment, *command(place), program=HERE / "dying.py")
     assert done.status in (0, DEAD), done.said
     eventually(place.settled)
     return done.status == DEAD

@@ -68,4 +68,5 @@ class Cloud(Stage):
 
     def close(self) -> None:
         self.sky.close()
+        self.frozen.clear()
         super().close()

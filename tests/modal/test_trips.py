@@ -114,9 +114,9 @@ def test_trips_do_not_grow_with_the_number_of_hosts(
     words, most, each = LOOKS[look]
 
     assert least(lambda: trips(asked(slow[number], words)), most) <= most
-    rpcs = asked(slow[number], words)
-    assert execs(rpcs) == each * number
-    assert depth(rpcs) < 2 * most  # one host after the other would be a hundred
+    assert execs(asked(slow[number], words)) == each * number
+    # One host after the other would be a hundred.
+    assert least(lambda: depth(asked(slow[number], words)), 2 * most) <= 2 * most
 
 
 @pytest.mark.parametrize("what", EXECS)

@@ -1,6 +1,7 @@
 """Each scenario plays on a stage of its own, once for each provider of hosts.
 
-What is about this machine by its nature is marked `local_only`, with the reason.
+What is about this machine by its nature is marked `local_only`, with the reason; what is the same
+for every provider is marked `alike`, and plays on Modal too if pytest is given `--everywhere`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from .stage import Stage
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "stage" in metafunc.fixturenames:
-        local = metafunc.definition.get_closest_marker("local_only")
-        metafunc.parametrize("stage", ["local"] if local else ["local", "modal"], indirect=True)
+        marked = metafunc.definition.get_closest_marker
+        alike = marked("alike") and not metafunc.config.getoption("everywhere")
+        places = ["local"] if alike or marked("local_only") else ["local", "modal"]
+        metafunc.parametrize("stage", places, indirect=True)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from tests import warm
 from tests.tmux.waiting import eventually
 
 PROGRAMS = Path(__file__).with_name("programs")
@@ -127,10 +128,9 @@ class Stage:
         self, *argv: object, stdin: bytes = b"", cwd: Path | None = None,
         env: Mapping[str, str] | None = None, timeout: float = 90.0,
     ) -> subprocess.CompletedProcess[bytes]:  # fmt: skip
-        return subprocess.run(
-            [sys.executable, "-m", "mng", *map(str, argv)], input=stdin, capture_output=True,
-            cwd=cwd or self.repo, env={**self.env, **(env or {})}, timeout=timeout, check=False,
-        )  # fmt: skip
+        env = {**self.env, **(env or {})}
+        words = list(map(str, argv))
+        return warm.run(words, input=stdin, cwd=cwd or self.repo, env=env, timeout=timeout)
 
     def mng(self, *argv: object, **options: Any) -> Done:
         """Run mng to its end. Options as for mng_bytes. No command ever shows a traceback."""

@@ -9,7 +9,7 @@ from tests.tmux.waiting import eventually
 from .stage import Stage, demo, program, runs
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_a_changed_command_is_held(stage: Stage) -> None:
     """A running process is not ended without consent; the flag that gives it is shown."""
     stage.raised({"web": runs(program("sleeper"))})
@@ -34,7 +34,7 @@ def test_recreate_starts_a_changed_agent_anew(stage: Stage) -> None:
     assert stage.mng("plan", "-f", file, "--check").status == 0
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_recreate_alone_means_every_changed_agent(stage: Stage) -> None:
     """Without a name it is for all."""
     stage.raised({"web": runs(program("sleeper"))})
@@ -44,7 +44,7 @@ def test_recreate_alone_means_every_changed_agent(stage: Stage) -> None:
     assert stage.pid("web") != pid
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_a_changed_agent_that_has_ended_is_made_anew_at_once(stage: Stage) -> None:
     """Nothing is lost, so nothing is asked."""
     stage.raised({"web": runs(program("sleeper"), restart="never")})
@@ -69,7 +69,7 @@ def test_an_in_place_change_touches_no_process(stage: Stage) -> None:
     assert stage.mng("plan", "-f", file, "--check").status == 0
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_a_renamed_agent_is_a_new_one_and_the_plan_says_how_to_keep_it(stage: Stage) -> None:
     """A name is an identity; `was:` is suggested."""
     stage.raised({"ada": demo()})
@@ -92,7 +92,7 @@ def test_was_renames_without_touching_the_process(stage: Stage) -> None:
     assert stage.mng("plan", "-f", file, "--check").status == 0
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_an_agent_gone_from_the_file_is_held(stage: Stage) -> None:
     """Removal needs --prune."""
     stage.raised({"ada": demo(), "bob": demo()})
@@ -112,7 +112,7 @@ def test_prune_destroys_what_the_file_has_no_more(stage: Stage) -> None:
     assert {name: agent["pid"] for name, agent in stage.agents().items()} == {"ada": pid}
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_prune_comes_last_and_only_after_success(stage: Stage) -> None:
     """While anything fails, nothing is destroyed."""
     stage.raised({"ada": demo(), "bob": demo()})
@@ -169,7 +169,7 @@ def test_replace_host_saves_destroys_and_creates(stage: Stage) -> None:
     assert stage.mng("plan", "-f", file, "--check").status == 0
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_yes_is_consent_to_all_that_is_held(stage: Stage) -> None:
     """--yes answers every question, and saves the work all the same."""
     stage.raised({"ada": demo("A"), "bob": demo()})
@@ -184,7 +184,7 @@ def test_yes_is_consent_to_all_that_is_held(stage: Stage) -> None:
     assert stage.mng("plan", "-f", file, "--check").status == 0
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_up_of_a_name_touches_no_other(stage: Stage) -> None:
     """`up NAME` is for that agent and what it needs."""
     file = stage.team({"ada": demo(), "bob": demo(after=["ada"]), "eve": demo()})
@@ -207,7 +207,7 @@ def test_two_teams_of_one_directory_never_touch_each_other(stage: Stage) -> None
     assert {name: agent["pid"] for name, agent in stage.agents().items()} == {"bob": pids["bob"]}
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_a_host_of_another_team_is_refused(stage: Stage) -> None:
     """A name that another team has taken is an error that says how to share it."""
     stage.raised({"ada": demo()}, file="one.yaml", name="one")

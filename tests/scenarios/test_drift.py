@@ -37,7 +37,7 @@ def test_an_agent_that_ended_well_is_left(stage: Stage) -> None:
     assert (stage.state("web"), stage.agent("web")["exit_status"]) == ("DONE", 0)
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_restart_always_starts_an_agent_that_ended_well(stage: Stage) -> None:
     """restart: always means it; one that can't resume is told everything again."""
     file = stage.raised({"web": counter("hello", restart="always")})
@@ -61,7 +61,7 @@ def test_a_failed_agent_is_started_again(stage: Stage) -> None:
     eventually(lambda: told(stage) == ["hello", "exit 3", "hello"])
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_restart_never_leaves_a_failed_agent(stage: Stage) -> None:
     """It is shown as failed, with a note in the plan, and stays."""
     file = stage.raised({"web": counter(restart="never")})
@@ -95,7 +95,7 @@ def test_a_new_message_resumes_an_agent_that_ended_well(stage: Stage) -> None:
     assert stage.told("ada") == ["A", "/exit", "B"]
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_a_new_message_to_an_ended_program_is_held(stage: Stage) -> None:
     """Where it can't, it is not started behind the user's back."""
     stage.raised({"web": counter("hello")})
@@ -182,7 +182,7 @@ def test_a_silent_host_is_unknown_and_left_alone(stage: Stage) -> None:
     assert (stage.pid("ada"), stage.told("ada")) == (pid, ["A"])
 
 
-@pytest.mark.local_only("each look at a silent host costs 15 s on Modal, and one test has to do")
+@pytest.mark.alike("each look at a silent host costs 15 s on Modal, and one test has to do")
 def test_a_silent_host_is_not_taken_down(stage: Stage) -> None:
     """down leaves what it can't see, and says so."""
     file = stage.raised({"ada": demo()})
@@ -194,7 +194,7 @@ def test_a_silent_host_is_not_taken_down(stage: Stage) -> None:
     assert stage.state("ada") == "WAITING"
 
 
-@pytest.mark.local_only("each look at a silent host costs 15 s on Modal, and one test has to do")
+@pytest.mark.alike("each look at a silent host costs 15 s on Modal, and one test has to do")
 def test_exec_on_a_silent_host_is_125(stage: Stage) -> None:
     """It could not run the command at all."""
     stage.raised({"ada": demo()})
@@ -225,7 +225,7 @@ def test_an_agent_that_fails_at_once_is_told_with_its_last_words(stage: Stage) -
     assert "mng logs web@box" in done.err
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_a_program_that_is_not_there_fails_alone(stage: Stage) -> None:
     """A failed agent skips only what depends on it."""
     bad = runs(["/no/such/program"], "never said")

@@ -73,7 +73,7 @@ def test_two_hundred_kilobytes_arrive_whole(stage: Stage) -> None:
     eventually(lambda: stage.noted("heard") == pastes(text, text))
 
 
-@pytest.mark.local_only("the same texts go to Modal through a file")
+@pytest.mark.alike("the same texts go to Modal through a file")
 def test_every_hostile_text_arrives_as_an_argument(stage: Stage) -> None:
     """`mng message AGENT -- TEXT` types what stands there."""
     agent = reader(stage)
@@ -84,7 +84,7 @@ def test_every_hostile_text_arrives_as_an_argument(stage: Stage) -> None:
     eventually(lambda: stage.noted("heard") == pastes(*TEXTS.values()))
 
 
-@pytest.mark.local_only("the same texts go to Modal through a file")
+@pytest.mark.alike("the same texts go to Modal through a file")
 def test_a_text_that_looks_like_an_option_is_a_text(stage: Stage) -> None:
     """Behind `--` nothing is an option, and `-` alone is stdin."""
     agent = reader(stage)
@@ -109,7 +109,7 @@ def test_every_hostile_text_arrives_from_file_and_stdin(stage: Stage, way: str) 
     eventually(lambda: stage.noted("heard") == pastes(text))
 
 
-@pytest.mark.local_only("they are refused before any host is asked")
+@pytest.mark.alike("they are refused before any host is asked")
 @pytest.mark.parametrize("char", ["\x1b", "\x03", "\r", "\x00", "\x7f", "\x9b"], ids=ascii)
 def test_control_characters_are_refused_before_anything_is_sent(stage: Stage, char: str) -> None:
     """A terminal takes them for keys: exit 2, and nothing was typed."""
@@ -121,7 +121,7 @@ def test_control_characters_are_refused_before_anything_is_sent(stage: Stage, ch
     assert stage.noted("heard") == b""
 
 
-@pytest.mark.local_only("they are refused before any host is asked")
+@pytest.mark.alike("they are refused before any host is asked")
 def test_a_file_with_a_control_character_makes_nothing(stage: Stage) -> None:
     """The fault is shown with its place."""
     path = stage.root / "team.yaml"
@@ -133,7 +133,7 @@ def test_a_file_with_a_control_character_makes_nothing(stage: Stage) -> None:
     assert not stage.home.exists()
 
 
-@pytest.mark.local_only("they are refused before any host is asked")
+@pytest.mark.alike("they are refused before any host is asked")
 def test_bytes_that_are_no_text_are_refused(stage: Stage) -> None:
     """A message is UTF-8."""
     agent = reader(stage)
@@ -143,7 +143,7 @@ def test_bytes_that_are_no_text_are_refused(stage: Stage) -> None:
     assert stage.noted("heard") == b""
 
 
-@pytest.mark.local_only("how it reads is between a program and its tmux")
+@pytest.mark.alike("how it reads is between a program and its tmux")
 @pytest.mark.parametrize("words", ["", "Loading..."], ids=["silent", "draws"])
 @pytest.mark.parametrize("how", ["sleeps", "naps", "computes", "child"])
 def test_a_program_that_reads_late_gets_its_first_message_once(

@@ -63,7 +63,7 @@ def test_a_message_reaches_only_the_agent_that_is_named(stage: Stage) -> None:
     assert stage.told("impl-agent", host="auth-host") == []
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_one_message_may_go_to_several_agents(stage: Stage) -> None:
     """All names before the text are addressed."""
     both(stage)
@@ -133,7 +133,7 @@ def test_create_on_a_host_that_is_not_there_says_how_to_make_it(stage: Stage) ->
     assert not stage.home.exists()
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_new_host_refuses_a_host_that_exists(stage: Stage) -> None:
     """--new-host promises a new one."""
     both(stage)
@@ -143,7 +143,7 @@ def test_new_host_refuses_a_host_that_exists(stage: Stage) -> None:
     assert "third" not in stage.agents()
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_create_refuses_a_name_that_stands_for_something_else(stage: Stage) -> None:
     """An agent is never replaced by a `create` with another spec."""
     both(stage)
@@ -154,7 +154,7 @@ def test_create_refuses_a_name_that_stands_for_something_else(stage: Stage) -> N
     assert stage.pid("test-agent") == pid
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_nobody_is_told_to_destroy_what_stands_in_the_way(stage: Stage) -> None:
     """The agent that has the name may have a conversation that somebody wants."""
     both(stage)
@@ -164,7 +164,7 @@ def test_nobody_is_told_to_destroy_what_stands_in_the_way(stage: Stage) -> None:
     assert "choose another name, or talk to it: mng message test-agent@auth-host TEXT" in done.err
 
 
-@pytest.mark.local_only("a name is looked for in the world, whoever has told of it")
+@pytest.mark.alike("a name is looked for in the world, whoever has told of it")
 def test_a_type_that_is_not_installed_names_those_that_are(stage: Stage) -> None:
     """As they are to be typed, the default among them once it is installed."""
     done = stage.mng("create", "ada", "--type", "no-such-type", "--message", "hi")
@@ -176,7 +176,7 @@ def test_a_type_that_is_not_installed_names_those_that_are(stage: Stage) -> None
     )
 
 
-@pytest.mark.local_only("a name is looked for in the world, whoever has told of it")
+@pytest.mark.alike("a name is looked for in the world, whoever has told of it")
 @pytest.mark.parametrize(
     "words",
     [
@@ -214,7 +214,7 @@ def test_an_ambiguous_name_lists_its_candidates(stage: Stage) -> None:
     assert stage.mng("message", f"ada@{stage.at('two')}", "hi").status == 0
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_a_wrong_name_among_several_destroys_nothing(stage: Stage) -> None:
     """All names are checked before anything is done."""
     both(stage)
@@ -246,7 +246,7 @@ def test_start_goes_on_with_the_conversation(stage: Stage) -> None:
     assert stage.told("test-agent", host="auth-host") == ["before", "after"]
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_stop_twice_is_stop_once(stage: Stage) -> None:
     """Every verb is safe to repeat."""
     both(stage)
@@ -267,7 +267,7 @@ def test_stopping_a_host_stops_its_agents(stage: Stage) -> None:
     eventually(lambda: {agent["state"] for agent in stage.agents().values()} == {"WAITING"})
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_a_protected_agent_needs_force(stage: Stage) -> None:
     """protect: true is never destroyed without --force."""
     stage.raised({"ada": demo(protect=True)})

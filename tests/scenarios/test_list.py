@@ -23,7 +23,7 @@ def test_list_says_why_an_agent_needs_you(stage: Stage) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.local_only("each look at a silent host costs 15 s on Modal")
+@pytest.mark.alike("each look at a silent host costs 15 s on Modal")
 def test_list_of_an_unknown_host_is_1(stage: Stage) -> None:
     """Whoever asks learns that not all is known, by name or not; and why."""
     stage.raised({"ada": demo()})

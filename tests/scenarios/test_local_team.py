@@ -72,7 +72,7 @@ def test_list_as_json_is_the_stable_contract(stage: Stage) -> None:
     assert host["created"] > 0
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_list_by_name_is_one_address_a_line(stage: Stage) -> None:
     """`-o name` is for shell loops."""
     stage.raised(TEAM)
@@ -80,7 +80,7 @@ def test_list_by_name_is_one_address_a_line(stage: Stage) -> None:
     assert stage.must("list", "-o", "name").out == "ada@box\nbob@box\n"
 
 
-@pytest.mark.local_only("what is printed is the same for every provider")
+@pytest.mark.alike("what is printed is the same for every provider")
 def test_list_as_yaml_says_what_the_json_says(stage: Stage) -> None:
     """The formats differ in their form alone."""
     from ruamel.yaml import YAML
@@ -99,7 +99,7 @@ def test_logs_show_what_an_agent_printed(stage: Stage) -> None:
     assert "> Hello ada" in stage.must("logs", "ada").out
 
 
-@pytest.mark.local_only("what is printed is the same for every provider")
+@pytest.mark.alike("what is printed is the same for every provider")
 def test_logs_of_several_agents_name_each_line(stage: Stage) -> None:
     """Who said it stands before what was said."""
     stage.raised(TEAM)
@@ -154,7 +154,7 @@ def test_detaching_leaves_terminal_and_agent_as_they_were(stage: Stage) -> None:
     assert stage.pid("ada") == pid
 
 
-@pytest.mark.local_only("what is printed is the same for every provider")
+@pytest.mark.alike("what is printed is the same for every provider")
 def test_connect_needs_a_terminal(stage: Stage) -> None:
     """Without one it is a mistake of use, and says what to type instead."""
     stage.raised({"ada": demo()})
@@ -278,7 +278,7 @@ def test_message_is_accepted_on_the_agents_own_evidence(stage: Stage) -> None:
     assert stage.told("ada") == ["Hello ada", "how are you?"]
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_message_says_the_same_text_each_time(stage: Stage) -> None:
     """By hand, each call is a message."""
     stage.raised({"ada": demo()})
@@ -288,7 +288,7 @@ def test_message_says_the_same_text_each_time(stage: Stage) -> None:
     assert stage.told("ada") == ["again", "again"]
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_messages_by_hand_are_no_drift(stage: Stage) -> None:
     """What a person said is nothing that the file has to explain."""
     file = stage.raised(TEAM)
@@ -359,7 +359,7 @@ def test_nothing_of_the_message_stands_on_a_command_line(stage: Stage) -> None:
         assert not [line for line in calls if "the whole text" in line]
 
 
-@pytest.mark.local_only("what is printed is the same for every provider")
+@pytest.mark.alike("what is printed is the same for every provider")
 def test_json_is_one_document_on_stdout(stage: Stage) -> None:
     """Results on stdout, everything else on stderr."""
     stage.raised({"ada": demo()})

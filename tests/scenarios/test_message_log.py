@@ -25,7 +25,7 @@ def test_an_appended_message_is_said_to_the_running_agent(stage: Stage) -> None:
     assert (stage.told("ada"), stage.pid("ada")) == (["A", "B", "C"], pid)
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_an_edited_message_is_held(stage: Stage) -> None:
     """What was said can't be unsaid: exit 3, both ways out are named, nothing is typed."""
     stage.raised({"ada": demo("A", "B")})
@@ -35,7 +35,7 @@ def test_an_edited_message_is_held(stage: Stage) -> None:
     assert "--messages send | --messages accept" in done.err
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_a_held_message_holds_no_other_agent(stage: Stage) -> None:
     """Every other agent goes on."""
     stage.raised({"ada": demo("A"), "bob": demo("X")})
@@ -64,7 +64,7 @@ def test_accepting_a_held_message_settles_it_for_good(stage: Stage) -> None:
     assert stage.mng("plan", "-f", file, "--check").status == 0
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_the_ledger_says_that_an_accepted_message_was_not_typed(stage: Stage) -> None:
     """Its text was never sent to the host, so it can't be shown from there."""
     stage.raised({"ada": demo("A")})
@@ -75,7 +75,7 @@ def test_the_ledger_says_that_an_accepted_message_was_not_typed(stage: Stage) ->
     assert last.endswith("(not typed, but recorded)")
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_an_accepted_edit_may_be_followed_by_new_messages(stage: Stage) -> None:
     """Settled is settled: the log goes on from there."""
     stage.raised({"ada": demo("A", "B")})
@@ -85,7 +85,7 @@ def test_an_accepted_edit_may_be_followed_by_new_messages(stage: Stage) -> None:
     assert stage.told("ada") == ["A", "B", "C"]
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_an_inserted_message_is_held(stage: Stage) -> None:
     """It would be said at another place than the file shows."""
     stage.raised({"ada": demo("A", "B")})
@@ -94,7 +94,7 @@ def test_an_inserted_message_is_held(stage: Stage) -> None:
     assert stage.told("ada") == ["A", "B"]
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_a_message_changed_through_a_variable_is_held(stage: Stage) -> None:
     """The rendered text is what counts."""
     file = stage.team({"ada": demo("Build {{ what }}")}, vars={"what": "a login"})
@@ -104,7 +104,7 @@ def test_a_message_changed_through_a_variable_is_held(stage: Stage) -> None:
     assert stage.told("ada") == ["Build a login"]
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_a_message_changed_through_its_file_is_held(stage: Stage) -> None:
     """So is the text of a file."""
     (stage.root / "review.md").write_text("Review it\n")
@@ -114,7 +114,7 @@ def test_a_message_changed_through_its_file_is_held(stage: Stage) -> None:
     assert (stage.up(file).status, stage.told("ada")) == (3, ["Review it"])
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_an_edited_message_with_an_id_is_told_from_a_new_one(stage: Stage) -> None:
     """It is held, as an edit; once it is sent there is nothing to do, and both can be exported."""
     stage.raised({"ada": demo({"id": "focus", "text": "A"})})
@@ -130,7 +130,7 @@ def test_an_edited_message_with_an_id_is_told_from_a_new_one(stage: Stage) -> No
         assert stage.mng("plan", "-f", path, "--check").status == 0
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 @pytest.mark.parametrize("left", [["A"], ["B", "A"]], ids=["removed", "reordered"])
 def test_removing_and_reordering_say_nothing(stage: Stage, left: list[str]) -> None:
     """What was said stays said."""
@@ -183,7 +183,7 @@ def test_a_message_by_id_is_said_once(stage: Stage) -> None:
     assert stage.told("ada") == ["Focus"]
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_an_id_stands_for_one_text(stage: Stage) -> None:
     """Another text under it is not taken for said: exit 3, and nobody is typed to."""
     stage.raised({"ada": demo(), "bob": demo()})
@@ -195,7 +195,7 @@ def test_an_id_stands_for_one_text(stage: Stage) -> None:
     assert (stage.told("ada"), stage.told("bob")) == (["x"], [])
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_messages_by_hand_satisfy_no_declared_one(stage: Stage) -> None:
     """The same text by hand is another message."""
     stage.raised({"ada": demo("A")})

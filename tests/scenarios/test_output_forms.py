@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 
 from .stage import Stage, demo
 
-pytestmark = pytest.mark.local_only("what is printed is the same for every provider")
+pytestmark = pytest.mark.alike("what is printed is the same for every provider")
 
 
 def test_a_plan_as_yaml_is_the_json_document(stage: Stage) -> None:
@@ -24,7 +24,9 @@ def test_a_plan_by_name_is_one_name_a_line(stage: Stage) -> None:
     """What would be touched, for shell loops."""
     file = stage.team({"ada": demo("A", "B"), "bob": demo()})
 
-    assert stage.must("plan", "-f", file, "-o", "name").out == "box.local\nada@box\nbob@box\n"
+    assert (
+        stage.must("plan", "-f", file, "-o", "name").out == f"{stage.at('box')}\nada@box\nbob@box\n"
+    )
 
 
 def test_a_ledger_is_yaml_or_names_too(stage: Stage) -> None:

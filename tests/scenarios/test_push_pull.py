@@ -8,6 +8,8 @@ from tests.tmux.waiting import eventually
 
 from .stage import Stage, demo
 
+ME = "-c user.name=U -c user.email=u@example.invalid"  # a sandbox does not know who it is
+
 
 def test_a_later_commit_is_pushed_and_an_agents_commit_is_pulled(stage: Stage) -> None:
     """Both say what they did, and the second time that there is nothing to do."""
@@ -30,7 +32,7 @@ def test_a_later_commit_is_pushed_and_an_agents_commit_is_pulled(stage: Stage) -
     assert stage.must("push", "box").out == f"{stage.at('box')}  up to date\n"
 
 
-@pytest.mark.local_only("what pull prints is the same for every provider")
+@pytest.mark.alike("what pull prints is the same for every provider")
 def test_a_pull_of_what_the_user_has_offers_no_merge(stage: Stage) -> None:
     """The first one of a host on which nothing happened; and after a push of the user's own."""
     stage.git("branch", "side")
@@ -43,10 +45,11 @@ def test_a_pull_of_what_the_user_has_offers_no_merge(stage: Stage) -> None:
     stage.must("push", "box")
     second = stage.must("pull", "box").out
 
-    said = "box.local  nothing to merge: your branches have every commit\n"
-    none = [f"box.local  mng/box/{name}  nothing new\n" for name in ("main", "side")]
+    box = stage.at("box")
+    said = f"{box}  nothing to merge: your branches have every commit\n"
+    none = [f"{box}  mng/box/{name}  nothing new\n" for name in ("main", "side")]
     assert first == "".join(none) + said
-    assert second == "box.local  mng/box/main  +1\n" + said
+    assert second == f"{box}  mng/box/main  +1\n" + said
     stage.must("exec", "box", "echo agent >>file-0.txt")
     third = stage.must("pull", "box").out
     assert "git cherry-pick -n refs/mng/box/work-tree" in third
@@ -78,12 +81,12 @@ def test_a_host_without_a_source_has_nowhere_to_pull_to(stage: Stage) -> None:
     assert "nowhere to pull to" in done.err
 
 
-@pytest.mark.local_only("the source is on this machine, whatever the provider")
+@pytest.mark.alike("the source is on this machine, whatever the provider")
 @pytest.mark.parametrize("words", ["pull", "push", "diff"])
 def test_a_source_that_was_moved_away_is_told(stage: Stage, words: str) -> None:
     """With what helps: `mng down` could not save the work either."""
     stage.raised({"ada": demo()})
-    stage.must("exec", "box", "echo x >x; git add x; git commit -qm agents")
+    stage.must("exec", "box", f"echo x >x; git add x; git {ME} commit -qm agents")
     moved = stage.repo.rename(stage.root / "moved")
 
     done = stage.mng(words, "box", cwd=moved)

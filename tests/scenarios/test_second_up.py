@@ -90,7 +90,7 @@ def test_the_second_up_keeps_every_process(stage: Stage) -> None:
     assert {name: agent["pid"] for name, agent in stage.agents().items()} == before
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_plan_check_has_nothing_to_find_after_up(stage: Stage) -> None:
     """plan --check is 0 where up has been, 3 where it has not."""
     file = stage.team(team())
@@ -100,7 +100,7 @@ def test_plan_check_has_nothing_to_find_after_up(stage: Stage) -> None:
     assert (first, stage.mng("plan", "-f", file, "--check").status) == (3, 0)
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_plan_makes_nothing(stage: Stage) -> None:
     """A plan is words: not even MNG_HOME is made."""
     file = stage.team(team())
@@ -110,7 +110,7 @@ def test_plan_makes_nothing(stage: Stage) -> None:
     assert not stage.home.exists()
 
 
-@pytest.mark.local_only("the plan alone decides it, for every provider alike")
+@pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_what_is_rewritten_alike_is_no_change(stage: Stage) -> None:
     """Re-quoted, re-indented, defaults spelled out, trailing blanks: the same team."""
     settled(stage)

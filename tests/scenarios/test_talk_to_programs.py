@@ -24,7 +24,7 @@ def lines(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-@pytest.mark.local_only("what is printed is the same for every provider")
+@pytest.mark.alike("what is printed is the same for every provider")
 @pytest.mark.parametrize("options", [("-o", "json"), ("--progress", "json")], ids=" ".join)
 def test_events_are_one_json_document_a_line(stage: Stage, options: tuple[str, ...]) -> None:
     """Observed, planned, each step's start and end, converged with the exit status."""
@@ -41,7 +41,7 @@ def test_events_are_one_json_document_a_line(stage: Stage, options: tuple[str, .
     }  # fmt: skip
 
 
-@pytest.mark.local_only("what is printed is the same for every provider")
+@pytest.mark.alike("what is printed is the same for every provider")
 def test_every_changing_command_has_events(stage: Stage) -> None:
     """create, message, stop, start, destroy, too."""
     json_ = ("-o", "json")
@@ -54,7 +54,7 @@ def test_every_changing_command_has_events(stage: Stage) -> None:
         assert (events[0]["event"], events[-1]["event"]) == ("observed", "converged"), words
 
 
-@pytest.mark.local_only("what is printed is the same for every provider")
+@pytest.mark.alike("what is printed is the same for every provider")
 def test_a_failed_step_is_an_event(stage: Stage) -> None:
     """With what failed, why, and what to type; the last event has the exit status."""
     bad = runs(["sh", "-c", "exit 3"], "never said")
@@ -67,7 +67,7 @@ def test_a_failed_step_is_an_event(stage: Stage) -> None:
     assert (done.status, events[-1]["exit_status"]) == (1, 1)
 
 
-@pytest.mark.local_only("what is printed is the same for every provider")
+@pytest.mark.alike("what is printed is the same for every provider")
 def test_quiet_says_nothing_of_what_went_well(stage: Stage) -> None:
     """--progress quiet is for cron."""
     done = stage.must("up", "-f", stage.team({"ada": demo("A")}), "--progress", "quiet")
@@ -75,7 +75,7 @@ def test_quiet_says_nothing_of_what_went_well(stage: Stage) -> None:
     assert done.all == ""
 
 
-@pytest.mark.local_only("what is printed is the same for every provider")
+@pytest.mark.alike("what is printed is the same for every provider")
 def test_an_option_has_its_variable(stage: Stage) -> None:
     """MNG_FILE, MNG_OUTPUT and the rest stand for the options."""
     file = stage.team({"ada": demo()})
@@ -84,7 +84,7 @@ def test_an_option_has_its_variable(stage: Stage) -> None:
     assert json.loads(stage.must("list", env={"MNG_OUTPUT": "json"}).out)["agents"]
 
 
-@pytest.mark.local_only("what is printed is the same for every provider")
+@pytest.mark.alike("what is printed is the same for every provider")
 def test_no_colour_without_a_terminal(stage: Stage) -> None:
     """Pipes get plain text."""
     file = stage.team({"ada": demo("A")})
@@ -92,7 +92,7 @@ def test_no_colour_without_a_terminal(stage: Stage) -> None:
     assert "\x1b" not in stage.must("up", "-f", file).all + stage.must("list").all
 
 
-@pytest.mark.local_only("what is printed is the same for every provider")
+@pytest.mark.alike("what is printed is the same for every provider")
 @pytest.mark.parametrize(
     ("options", "coloured"), [((), True), (("--no-color",), False)], ids=["plain", "--no-color"]
 )
@@ -108,7 +108,7 @@ def test_a_terminal_has_colour_unless_it_is_not_wanted(
         assert (b"\x1b[32mWAITING" in screen.screen()) == coloured
 
 
-@pytest.mark.local_only("what is printed is the same for every provider")
+@pytest.mark.alike("what is printed is the same for every provider")
 def test_no_color_is_honoured(stage: Stage) -> None:
     """NO_COLOR, whatever its value."""
     stage.raised({"ada": demo()})
@@ -120,7 +120,7 @@ def test_no_color_is_honoured(stage: Stage) -> None:
         assert b"\x1b[3" not in screen.screen()
 
 
-@pytest.mark.local_only("what is printed is the same for every provider")
+@pytest.mark.alike("what is printed is the same for every provider")
 def test_up_asks_once_on_a_terminal(stage: Stage) -> None:
     """All that is held in one question; yes does it."""
     stage.raised({"ada": demo("A"), "bob": demo()})
@@ -134,7 +134,7 @@ def test_up_asks_once_on_a_terminal(stage: Stage) -> None:
     assert (list(stage.agents()), stage.told("ada")) == (["ada"], ["A", "A2"])
 
 
-@pytest.mark.local_only("what is printed is the same for every provider")
+@pytest.mark.alike("what is printed is the same for every provider")
 def test_no_is_the_default_answer(stage: Stage) -> None:
     """Enter alone leaves all that is held."""
     stage.raised({"ada": demo(), "bob": demo()})
@@ -147,7 +147,7 @@ def test_no_is_the_default_answer(stage: Stage) -> None:
     assert set(stage.agents()) == {"ada", "bob"}
 
 
-@pytest.mark.local_only("what is printed is the same for every provider")
+@pytest.mark.alike("what is printed is the same for every provider")
 def test_ctrl_c_at_the_question_ends_at_once(stage: Stage) -> None:
     """130, and nothing is done, of what is held or of the rest."""
     stage.raised({"ada": demo(), "bob": demo()})
@@ -229,7 +229,7 @@ def test_wait_ends_when_an_agent_is_done(stage: Stage) -> None:
     assert (command.returncode, out.split()[:2]) == (0, [b"web@box", b"DONE"])
 
 
-@pytest.mark.local_only("what is waited for is looked at in the same way on every host")
+@pytest.mark.alike("what is waited for is looked at in the same way on every host")
 def test_wait_for_a_state_that_does_not_come_is_124(stage: Stage) -> None:
     """--timeout bounds it, and the agent is named with its state."""
     stage.raised({"ada": demo()})
@@ -241,7 +241,7 @@ def test_wait_for_a_state_that_does_not_come_is_124(stage: Stage) -> None:
     )
 
 
-@pytest.mark.local_only("what is waited for is looked at in the same way on every host")
+@pytest.mark.alike("what is waited for is looked at in the same way on every host")
 def test_wait_for_an_agent_that_fails_is_1(stage: Stage) -> None:
     """What never comes is not waited for."""
     stage.raised({"web": runs(program("sleeper", 3), restart="never")})
@@ -251,7 +251,7 @@ def test_wait_for_an_agent_that_fails_is_1(stage: Stage) -> None:
     assert (done.status, "ended with 3" in done.err) == (1, True)
 
 
-@pytest.mark.local_only("what is waited for is looked at in the same way on every host")
+@pytest.mark.alike("what is waited for is looked at in the same way on every host")
 def test_wait_any_takes_the_first(stage: Stage) -> None:
     """--any ends with the first that meets the condition."""
     stage.raised({"ada": demo(), "web": runs(program("sleeper", 0))})
@@ -263,7 +263,7 @@ def test_wait_any_takes_the_first(stage: Stage) -> None:
     assert time.monotonic() - began < 50
 
 
-@pytest.mark.local_only("what is waited for is looked at in the same way on every host")
+@pytest.mark.alike("what is waited for is looked at in the same way on every host")
 @pytest.mark.parametrize("condition", ["ready", "idle", "delivered"])
 def test_wait_is_over_at_once_where_it_is_so(stage: Stage, condition: str) -> None:
     """A condition that holds is no waiting."""

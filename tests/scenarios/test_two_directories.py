@@ -9,7 +9,7 @@ import pytest
 
 from tests.scenarios.stage import Stage, demo
 
-pytestmark = pytest.mark.local_only("whose a team is does not depend on its provider")
+pytestmark = pytest.mark.alike("whose a team is does not depend on its provider")
 
 
 def test_projects_of_one_name_do_not_touch_each_other(stage: Stage) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from .stage import Stage, demo, program, runs
 
-pytestmark = pytest.mark.local_only("what is printed is the same for every provider")
+pytestmark = pytest.mark.alike("what is printed is the same for every provider")
 
 SILENT = runs("sleep 1000")
 
@@ -78,6 +78,7 @@ def test_a_skipped_step_names_what_failed(stage: Stage) -> None:
     assert "- ada@box: skipped, web@box: ready failed" in done.err
 
 
+@pytest.mark.local_only("no host of Modal has a directory of the user's")
 def test_a_work_dir_beside_the_host_stays_and_is_told(stage: Stage) -> None:
     """Its work is saved all the same; the user removes it, or names another one."""
     tree = stage.user / "tree"
