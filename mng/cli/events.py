@@ -31,6 +31,9 @@ def events(
     before = World()
     while True:
         _, after = the_world()
+        for name, why in after.silent.items():
+            if before.silent.get(name) != why:
+                print(f"mng: provider {name} can't be asked: {why}", file=sys.stderr)
         for change in changes(before, after):
             view.show(change)
         if not follow:

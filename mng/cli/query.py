@@ -73,7 +73,8 @@ def _print_table(
     work: dict[HostName, tuple[str, str]], paint: Paint,
 ) -> None:  # fmt: skip
     if not agents and not hosts:
-        print("no agents; mng up, or mng create NAME", file=sys.stderr)
+        if not world.silent:  # else nobody knows
+            print("no agents; mng up, or mng create NAME", file=sys.stderr)
         return
     lived_on = {agent.name.host for agent in agents}
     rows = [_row(world, agent, work) for agent in agents]

@@ -13,7 +13,12 @@ from mng.model.world import LiveHost
 
 
 class Fleet:
-    """Every host that was found or made, and how to reach it. Safe to use from several threads."""
+    """Every host that was found or made, and how to reach it. Safe to use from several threads.
+
+    took: seconds of the last look at all of them.
+    """
+
+    took = 0.0
 
     def __init__(self) -> None:
         self._hosts: dict[HostName, LiveHost] = {}

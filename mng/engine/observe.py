@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
@@ -35,7 +36,7 @@ def observe(fleet: Fleet, providers: Iterable[str], hosts: Collection[HostName] 
 
     hosts: those that the command is about.
     """
-
+    began = time.monotonic()
     found: list[LiveHost] = []
 
     def ask(name: str) -> _Seen:
@@ -52,7 +53,9 @@ def observe(fleet: Fleet, providers: Iterable[str], hosts: Collection[HostName] 
         return seen
 
     asked = at_once(ask, sorted(set(providers)))
-    return _merge([*asked, *at_once(lambda host: _see(fleet, host), found)])
+    world = _merge([*asked, *at_once(lambda host: _see(fleet, host), found)])
+    fleet.took = time.monotonic() - began
+    return world
 
 
 def _see(fleet: Fleet, found: LiveHost) -> _Seen:

@@ -200,13 +200,15 @@ def _end_host(action: DestroyHost, context: Context, say: Say) -> Outcome:
         left = _left(action.name, action.mark, context)
         if left is None:
             return Outcome(Result.ALREADY, "another mng was faster")
-        if ended or not left.ended:
+        if not left.ended or (ended and left.kept is None):
             raise
         if left.kept is None:
             words = f"host {action.name} is lost while it was ended: {left.reason}"
             raise HostGone(words, hint="mng list") from None
         context.fleet.keep(as_kept(left))
         done = _forget_host(action, context, say)
+        if ended:  # another mng took away what it had begun to fetch, but has not done it all
+            return done
         return Outcome(Result.DONE, f"{left.reason} meanwhile; as it kept its work: {done.words}")
 
 

@@ -38,14 +38,16 @@ class Run:
         self.hosts = hosts
         self.fleet, self.world = seen or (Fleet(), World())
         self.context = Context(self.fleet, environ, archive, ready_timeout=ready_timeout)
-        self.seconds = 0.0
         if seen is None:
             self.observe()
 
     def observe(self) -> None:
-        began = time.monotonic()
         self.world = observe(self.fleet, self.providers, self.hosts)
-        self.seconds = time.monotonic() - began
+
+    @property
+    def seconds(self) -> float:
+        """How long the last look at what is live took."""
+        return self.fleet.took
 
     def plan(self, consent: Consent) -> Plan:
         """The plan for what was observed last; of a host that it would end, what is unsaved."""

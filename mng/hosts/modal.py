@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mng.errors import HostError, HostGone, HostUnreachable, NotOurs, UsageError
-from mng.hosts.modal_client import ask, sdk, together, translated
+from mng.hosts.modal_client import ask, contact, sdk, together, translated
 from mng.hosts.modal_image import image_of
 from mng.hosts.modal_saves import MOUNT, Place, Saves, place_of
 from mng.hosts.modal_transport import SandboxTransport
@@ -30,6 +31,7 @@ WORK_DIR = "/work"
 LONGEST = 24 * 3600  # seconds: Modal ends every sandbox then
 _OURS = {"mng": "1"}  # the tag of all that mng made
 _BUILD = 1800.0  # seconds for an image
+_SILENT = 5.0  # seconds in which a command does not ask again, and wait again
 _TRIES = 30  # to have a name that an ending sandbox still holds
 _ENDED = "mng-ended"  # the tag of what mng itself has ended
 _SNAPSHOT = 600  # seconds; Modal keeps it for 30 days
@@ -51,6 +53,7 @@ class Modal:
         self._app: App | None = None
         self._saves = Saves(app)
         self._boxes: dict[str, Sandbox] = {}  # by mark
+        self._silent: tuple[HostUnreachable | None, float] = None, 0.0  # and until when it counts
 
     def check(self) -> None:
         """Nothing but the token is needed on this machine, and to look for hosts needed it, too."""
@@ -60,7 +63,24 @@ class Modal:
     def find(self, names: Collection[str] = ()) -> Sequence[LiveHost | Foreign]:
         """Those that the app lists, and of the names in scope also what the list has missed: its
         filter by tags may be stale, names never are."""
-        return ask(self._find(names))
+        silent, until = self._silent
+        if silent and time.monotonic() < until:
+            raise silent
+        try:
+            return ask(self._asked(names))
+        except HostUnreachable as error:
+            self._silent = error, time.monotonic() + _SILENT
+            raise
+
+    async def _asked(self, names: Collection[str]) -> list[LiveHost | Foreign]:
+        looking = asyncio.ensure_future(self._find(names))
+        try:
+            await contact()
+        except HostUnreachable:
+            looking.cancel()
+            await asyncio.wait([looking])
+            raise
+        return await looking
 
     async def _find(self, names: Collection[str]) -> list[LiveHost | Foreign]:
         listed, kept, *others = await together(

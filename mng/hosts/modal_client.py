@@ -9,12 +9,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from mng.errors import HostError, HostGone, HostUnreachable
 
 T = TypeVar("T")
 
-CONTACT = 8.0  # seconds for what only asks; the SDK itself would try for a minute
+CONTACT = 8.0  # seconds for what only asks
+_CONNECT = 3.0  # seconds for a connection
 _THROTTLED = "20"  # seconds that the SDK may wait for its rate limit; its own default has no end
 _PAUSES = (0.2, 1.0)  # seconds before a look that broke is made anew
 _TOKEN = "modal setup   or   export MODAL_TOKEN_ID=... MODAL_TOKEN_SECRET=..."
@@ -38,6 +40,24 @@ def ask(work: Coroutine[Any, Any, T], *, timeout: float | None = CONTACT) -> T:
     """
     with translated(timeout):
         return asyncio.run(asyncio.wait_for(work, timeout))
+
+
+async def contact() -> None:
+    """Raise HostUnreachable within a moment where no connection to Modal can be made: the SDK
+    itself would try for a minute, and a laptop without a net would wait at each command."""
+    urls = [urlsplit(url) for url in sdk().config.config.get("server_url").split(",")]
+    for number, url in enumerate(urls, 1):
+        port = url.port or (443 if url.scheme == "https" else 80)
+        try:
+            made = asyncio.open_connection(url.hostname, port)
+            _, writer = await asyncio.wait_for(made, _CONNECT)
+        except OSError as error:  # TimeoutError is one
+            if number == len(urls):
+                why = error.strerror or "no connection was made"
+                raise HostUnreachable(f"Modal can't be reached: {why}", hint=_LATER) from error
+        else:
+            writer.close()
+            return
 
 
 async def together(*works: Awaitable[Any]) -> list[Any]:

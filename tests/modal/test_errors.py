@@ -113,3 +113,20 @@ def test_a_stale_list_hides_no_host_in_scope(cloud: Cloud, loopback: Loopback) -
     loopback.inject({"rpc": "SandboxList*", "kind": "stale", "seconds": 600, "times": None})
 
     assert "nothing to do" in cloud.must("up", "-f", file).all
+
+
+def test_a_machine_without_a_net_waits_for_no_modal(cloud: Cloud) -> None:
+    """Whoever has a token works on hosts of their own all the same, and is told in a line; that
+    nobody is there is not said of what nobody could look at."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    cloud.env["MODAL_SERVER_URL"] = f"http://127.0.0.1:{port}"
+    began = time.monotonic()
+
+    listed, told = cloud.mng("list"), cloud.mng("events")
+
+    assert time.monotonic() - began < 12
+    assert (listed.status, told.status) == (0, 0)
+    assert "no agents" not in listed.all
+    assert "Modal can't be reached: Connect" in listed.err
+    assert "Modal can't be reached: Connect" in told.err

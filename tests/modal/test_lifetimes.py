@@ -105,6 +105,7 @@ def test_an_expired_host_comes_back(often: Cloud) -> None:
 
 def test_a_host_that_kept_nothing_is_made_anew_and_the_plan_says_so(cloud: Cloud) -> None:
     """It was ended before its first save."""
+    cloud.env["MNG_KEEP_EVERY"] = "86400"
     file = cloud.cloud_team({"a": demo("one")})
     cloud.must("up", "-f", file, "--wait")
     end(cloud)
@@ -114,6 +115,17 @@ def test_a_host_that_kept_nothing_is_made_anew_and_the_plan_says_so(cloud: Cloud
     cloud.must("down", "-f", file)
 
     assert "not found" in cloud.must("plan", "-f", file).out
+
+
+def test_the_first_change_is_kept_at_once_and_the_next_after_a_while(cloud: Cloud) -> None:
+    """However far apart the saves are: a host that is lost early has not lost all."""
+    cloud.env["MNG_KEEP_EVERY"] = "60"
+    cloud.must("up", "-f", cloud.cloud_team({"a": demo("one")}), "--wait")
+    eventually(lambda: len(kept(cloud)) >= 2, timeout=30)
+    first = kept(cloud)
+    work(cloud)
+
+    assert kept(cloud) == first
 
 
 def test_a_host_whose_agents_are_idle_ends_by_itself(cloud: Cloud) -> None:

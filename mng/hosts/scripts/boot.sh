@@ -3,8 +3,8 @@
 #
 # SAVES: where what the host keeps of itself outlives it. BACK: what an ended one kept there, whose
 # agents' directories this one begins with, or "". With the scripts in `keep` it watches the host:
-# every EVERY seconds at most, and before its TIMEOUT seconds are over, what has changed is kept; and
-# once all agents have been idle for the record's idle_timeout it keeps all, and ends.
+# what has changed is kept soon, but not twice within EVERY seconds, and before its TIMEOUT seconds are
+# over; and once all agents have been idle for the record's idle_timeout it keeps all, and ends.
 home=$1 mark=$2 record=$3 saves=$4 back=$5 every=$6 timeout=$7
 trap '' HUP INT
 umask 077
@@ -48,13 +48,18 @@ due() { # the next save comes after an interval, and twice more shortly before t
 
 idle() { sh "$home/keep/idle" "$home" "$mark" "$limit" "$@" 2>&1; }
 
-last=$now look=$now
+# What has changed is looked for more often: the first change after a pause need not wait so long.
+peek=$((every / 15))
+last=$((now - every + peek)) next=$now look=$now
 while [ "$(cat "$home/id" 2>/dev/null)" = "$mark" ]; do
     sleep $((every > 20 ? 2 : 1))
     [ -e "$home/keep/run" ] && [ -e "$home/work.done" ] || continue
-    if due; then
-        last=$(date +%s)
-        [ -z "$(sh "$home/keep/changed" "$home" "$mark" "$(cat "$home/keep/work")")" ] || keep work
+    if due && [ "$(date +%s)" -ge "$next" ]; then
+        next=$(($(date +%s) + peek))
+        if [ -n "$(sh "$home/keep/changed" "$home" "$mark" "$(cat "$home/keep/work")")" ]; then
+            last=$(date +%s)
+            keep work
+        fi
     fi
     limit=$(sed -n 's/^  "idle_timeout": \([0-9][0-9]*\),*$/\1/p' "$home/host.json")
     [ -n "$limit" ] && [ "$(date +%s)" -ge "$look" ] || continue
