@@ -246,6 +246,31 @@ def test_files_go_in_and_out(sandbox: Make) -> None:
         box.filesystem.read_bytes("/data/deep/file")
 
 
+def test_files_are_described_as_stat_does(sandbox: Make) -> None:
+    """With the kind of file in the mode, and permissions in four digits."""
+    box = sandbox()
+    box.filesystem.write_text("hello", "/file")
+    sh(box, "chmod 4750 /file; ln -s file /link")
+    found = box.filesystem.stat("/file")
+
+    assert f"{found.permissions} {found.mode:x}" == "4750 89e8"
+    assert sh(box, "stat -c '0%a %f' /file") == "04750 89e8"
+    assert box.filesystem.stat("/link").symlink_target == "file"
+
+
+def test_files_that_cannot_be_moved_say_why(sandbox: Make) -> None:
+    """Each kind of error is the SDK's own."""
+    box = sandbox()
+    sh(box, "touch /file; truncate -s 6G /big; mkdir /directory")
+
+    with pytest.raises(modal.exception.SandboxFilesystemNotADirectoryError):
+        box.filesystem.write_text("x", "/file/below")
+    with pytest.raises(modal.exception.SandboxFilesystemIsADirectoryError):
+        box.filesystem.write_text("x", "/directory")
+    with pytest.raises(modal.exception.SandboxFilesystemFileTooLargeError):
+        box.filesystem.read_bytes("/big")
+
+
 def test_a_handle_from_a_name_needs_four_requests_for_an_exec(
     sandbox: Make, loopback: Loopback
 ) -> None:
