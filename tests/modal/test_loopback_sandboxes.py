@@ -108,11 +108,11 @@ def test_what_an_exec_leaves_behind_goes_on(sandbox: Make) -> None:
 
 
 def test_an_exec_ends_at_its_timeout(sandbox: Make) -> None:
-    """The SDK says -1, and the process is gone."""
+    """With 137 if Modal is the first to see it, with -1 if the SDK is; the process is gone."""
     box = sandbox()
     process = box.exec("sleep", "1234", timeout=1)
 
-    assert process.wait() == -1
+    assert process.wait() in (137, -1)
     eventually(lambda: "1234" not in sh(box, "ps ax"))
 
 
