@@ -151,6 +151,19 @@ def test_a_sandbox_ends_at_its_timeout(sandbox: Make) -> None:
     assert box.returncode == 124
 
 
+def test_what_an_ended_sandbox_wrote_can_be_read(sandbox: Make) -> None:
+    """From any handle, of either backend; nothing is started in it any more."""
+    for gpu in (None, "T4"):
+        box = sandbox("sh", "-c", "echo only line; exec sleep 1000", gpu=gpu)
+        sh(box, "true")
+        box.terminate(wait=True)
+        again = modal.Sandbox.from_id(box.object_id)
+
+        assert again.stdout.read() == "only line\n"
+        with pytest.raises(NotFoundError):
+            again.exec("true")
+
+
 def test_an_idle_sandbox_ends_at_its_idle_timeout(sandbox: Make) -> None:
     """An exec under way counts as activity; a detached tmux doesn't."""
     box = sandbox(idle_timeout=1)

@@ -138,8 +138,6 @@ class SandboxControl:
         one = known.get(request.task_id if by_task else request.sandbox_id)
         if one is None:
             fail(Status.NOT_FOUND, "Sandbox not found")
-        if one.result:
-            fail(Status.FAILED_PRECONDITION, "Sandbox has already finished")
         access = self._access(one, call)
         return api_pb2.SandboxGetCommandRouterAccessResponse(url=access.url, jwt=access.jwt)
 
@@ -212,9 +210,7 @@ class SandboxControl:
         self, request: api_pb2.SandboxGetTaskIdRequest, call: Call
     ) -> api_pb2.SandboxGetTaskIdResponse:
         one = self._sandboxes.get(request.sandbox_id)
-        if one.result:
-            return api_pb2.SandboxGetTaskIdResponse(task_result=one.result)
-        return api_pb2.SandboxGetTaskIdResponse(task_id=one.task_id)
+        return api_pb2.SandboxGetTaskIdResponse(task_id=one.task_id, task_result=one.result)
 
     async def SandboxWaitV2(
         self, request: api_pb2.SandboxWaitRequest, call: Call
@@ -257,9 +253,10 @@ class SandboxControl:
                 text = chunk.decode(errors="replace")
                 log = api_pb2.TaskLogs(data=text, file_descriptor=request.file_descriptor)
                 entry = f"{offset}-0"
-                yield api_pb2.TaskLogsBatch(entry_id=entry, eof=not chunk, items=[log])
                 if not chunk:
+                    yield api_pb2.TaskLogsBatch(entry_id=entry, eof=True)
                     return
+                yield api_pb2.TaskLogsBatch(entry_id=entry, items=[log])
 
     async def SandboxStdinWrite(
         self, request: api_pb2.SandboxStdinWriteRequest, call: Call
