@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,9 @@ from typing import Any
 
 import modal
 import pytest
+from grpclib.client import Channel
 from modal.exception import AlreadyExistsError, NotFoundError, SandboxTimeoutError
+from modal_proto import api_grpc, api_pb2
 
 from tests.modal_loopback.fixture import Loopback, depth
 from tests.tmux.waiting import eventually
@@ -231,6 +234,32 @@ def test_a_gpu_selects_the_older_backend(sandbox: Make) -> None:
     assert sh(modal.Sandbox.from_name("tests", "gpu-host"), "echo here") == "here"
     box.terminate(wait=True)
     assert (box.returncode, box.stdout.read()) == (137, "begun\n")
+
+
+def test_the_sdk_of_javascript_is_served(loopback: Loopback, app: Any) -> None:
+    """It has its own way to send variables along, and wants https although it adds no TLS."""
+    image = modal.Image.debian_slim().build(app).object_id
+    request = api_pb2.SandboxCreateV2Request(
+        app_id=app.app_id,
+        definition=api_pb2.Sandbox(image_id=image, entrypoint_args=["sleep", "9"], timeout_secs=60),
+        ephemeral_secrets=api_pb2.StringMap(contents={"KEY": "s3cret"}),
+    )
+    kind = str(api_pb2.CLIENT_TYPE_LIBMODAL_JS)
+    about = {"x-modal-client-type": kind, "x-modal-token-id": "ak-test"}
+
+    async def create() -> Any:
+        channel = Channel("127.0.0.1", int(loopback.url.rpartition(":")[2]))
+        try:
+            create = api_grpc.ModalClientStub(channel).SandboxCreateV2
+            return await create(request, metadata={**about, "x-modal-token-secret": "as-test"})
+        finally:
+            channel.close()
+
+    made = asyncio.run(create())
+    box = modal.Sandbox.from_id(made.sandbox_id)
+    assert made.command_router_access.url == loopback.url.replace("http:", "https:")
+    assert sh(box, "echo $KEY") == "s3cret"
+    box.terminate(wait=True)
 
 
 def test_many_clients_at_once_get_one_name_once(sandbox: Make) -> None:

@@ -17,6 +17,8 @@ from tests.modal_loopback.tokens import Tokens
 from tests.modal_loopback.wire import Call, fail
 
 _BUILDER = "2025.06"
+# Its SDK refuses a worker without https, and yet adds no TLS where Modal is on loopback.
+_JAVASCRIPT = str(api_pb2.CLIENT_TYPE_LIBMODAL_JS)
 
 
 class Apps:
@@ -110,7 +112,9 @@ class SandboxControl:
 
     def _access(self, one: Sandbox, call: Call) -> api_pb2.CommandRouterAccess:
         token = self._tokens.issue(one.task_id, lifetime=call.token_lifetime)
-        return api_pb2.CommandRouterAccess(url=self._url, jwt=token)
+        plain = call.metadata.get("x-modal-client-type") != _JAVASCRIPT
+        url = self._url if plain else self._url.replace("http:", "https:")
+        return api_pb2.CommandRouterAccess(url=url, jwt=token)
 
     async def SandboxCreateV2(
         self, request: api_pb2.SandboxCreateV2Request, call: Call

@@ -144,6 +144,7 @@ class Sandboxes:
         env = self._keyring.resolve(definition.secret_ids)
         if isinstance(request, api_pb2.SandboxCreateV2Request):
             env |= self._keyring.given(request.secret_sources)
+            env |= request.ephemeral_secrets.contents
         image = self._images.get(definition.image_id)
         sandbox_id = new_id("sb", 22 if old else 26)
         one = Sandbox(
