@@ -11,7 +11,7 @@ from typing import Any
 import modal
 import pytest
 from grpclib.client import Channel
-from modal.exception import AlreadyExistsError, NotFoundError, SandboxTimeoutError
+from modal.exception import AlreadyExistsError, InvalidError, NotFoundError, SandboxTimeoutError
 from modal_proto import api_grpc, api_pb2
 
 from tests.modal_loopback.fixture import Loopback, depth
@@ -197,6 +197,18 @@ def test_each_sandbox_has_a_network_of_its_own(sandbox: Make) -> None:
     for box in boxes:
         assert sh(box, "ls /sys/class/net") == "lo"
         assert box.exec("sh", "-c", "exec 3<>/dev/tcp/1.1.1.1/53").wait() != 0
+
+
+def test_a_network_that_makes_no_sense_is_refused(sandbox: Make) -> None:
+    """By the server: the SDK sends what it is given."""
+    for wrong in (
+        {"outbound_cidr_allowlist": ["not-an-ip/8"]},
+        {"inbound_cidr_allowlist": ["10.0.0.0/33"]},
+        {"outbound_domain_allowlist": ["not a valid domain!"]},
+    ):
+        with pytest.raises(InvalidError, match="Invalid"):
+            sandbox(**wrong)
+    sandbox(outbound_cidr_allowlist=["10.0.0.0/8"], outbound_domain_allowlist=["*.github.com"])
 
 
 def test_a_tunnel_leads_into_a_sandbox(sandbox: Make) -> None:
