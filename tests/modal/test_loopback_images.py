@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import modal
+import modal.experimental
 import pytest
 from modal.exception import ImageBuildError, NotFoundError
 
@@ -151,6 +152,17 @@ def test_a_published_image_is_found_by_its_name(sandbox: Make) -> None:
         box.snapshot_filesystem().publish(name)
 
     assert sh(sandbox(image=modal.Image.from_name(name)), "cat /number") == "2"
+
+
+def test_a_deleted_image_is_gone(sandbox: Make) -> None:
+    """Whoever asks for it, or wants it deleted once more, is told its id."""
+    gone = sandbox().snapshot_filesystem().object_id
+    modal.experimental.image_delete(gone)
+
+    with pytest.raises(NotFoundError, match=f"Could not find image with ID '{gone}'"):
+        sandbox(image=modal.Image.from_id(gone))
+    with pytest.raises(NotFoundError, match=f"No Image with ID '{gone}' found"):
+        modal.experimental.image_delete(gone)
 
 
 def test_a_snapshot_ends_with_its_time_to_live(sandbox: Make) -> None:

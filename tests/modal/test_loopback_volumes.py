@@ -78,3 +78,5 @@ def test_a_secret_is_found_by_its_name(sandbox: Make) -> None:
     assert sh(sandbox(secrets=[modal.Secret.from_name(name)]), "echo $KEY") == "s3cret"
     with pytest.raises(NotFoundError):
         sandbox(secrets=[modal.Secret.from_name("no-such-key")])
+    with pytest.raises(modal.exception.Error, match=r"missing key\(s\): MORE"):
+        modal.Secret.from_name(name, required_keys=["KEY", "MORE"]).hydrate()

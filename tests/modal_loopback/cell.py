@@ -47,7 +47,6 @@ class Exec:
     stderr: Output = field(default_factory=Output)
     code: int | None = None
     signal: int | None = None
-    expired: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     _at_end: list[Callable[[], None]] = field(default_factory=list)
 
@@ -216,7 +215,6 @@ class Cell:
 
     def expire(self, name: str) -> None:
         """Kill one exec and what it left in its process group, for its time is over."""
-        self.execs[name].expired = True
         with contextlib.suppress(CellError):
             self._send({"kill": name})
 

@@ -17,6 +17,8 @@ from tests.modal_loopback.tokens import Tokens
 from tests.modal_loopback.wire import Call, fail
 
 _BUILDER = "2025.06"
+# Its SDK refuses a worker without https, and yet adds no TLS where Modal is on loopback.
+_JAVASCRIPT = str(api_pb2.CLIENT_TYPE_LIBMODAL_JS)
 
 
 class Apps:
@@ -110,7 +112,9 @@ class SandboxControl:
 
     def _access(self, one: Sandbox, call: Call) -> api_pb2.CommandRouterAccess:
         token = self._tokens.issue(one.task_id, lifetime=call.token_lifetime)
-        return api_pb2.CommandRouterAccess(url=self._url, jwt=token)
+        plain = call.metadata.get("x-modal-client-type") != _JAVASCRIPT
+        url = self._url if plain else self._url.replace("http:", "https:")
+        return api_pb2.CommandRouterAccess(url=url, jwt=token)
 
     async def SandboxCreateV2(
         self, request: api_pb2.SandboxCreateV2Request, call: Call
@@ -138,8 +142,6 @@ class SandboxControl:
         one = known.get(request.task_id if by_task else request.sandbox_id)
         if one is None:
             fail(Status.NOT_FOUND, "Sandbox not found")
-        if one.result:
-            fail(Status.FAILED_PRECONDITION, "Sandbox has already finished")
         access = self._access(one, call)
         return api_pb2.SandboxGetCommandRouterAccessResponse(url=access.url, jwt=access.jwt)
 
@@ -212,9 +214,7 @@ class SandboxControl:
         self, request: api_pb2.SandboxGetTaskIdRequest, call: Call
     ) -> api_pb2.SandboxGetTaskIdResponse:
         one = self._sandboxes.get(request.sandbox_id)
-        if one.result:
-            return api_pb2.SandboxGetTaskIdResponse(task_result=one.result)
-        return api_pb2.SandboxGetTaskIdResponse(task_id=one.task_id)
+        return api_pb2.SandboxGetTaskIdResponse(task_id=one.task_id, task_result=one.result)
 
     async def SandboxWaitV2(
         self, request: api_pb2.SandboxWaitRequest, call: Call
@@ -257,9 +257,10 @@ class SandboxControl:
                 text = chunk.decode(errors="replace")
                 log = api_pb2.TaskLogs(data=text, file_descriptor=request.file_descriptor)
                 entry = f"{offset}-0"
-                yield api_pb2.TaskLogsBatch(entry_id=entry, eof=not chunk, items=[log])
                 if not chunk:
+                    yield api_pb2.TaskLogsBatch(entry_id=entry, eof=True)
                     return
+                yield api_pb2.TaskLogsBatch(entry_id=entry, items=[log])
 
     async def SandboxStdinWrite(
         self, request: api_pb2.SandboxStdinWriteRequest, call: Call

@@ -72,7 +72,7 @@ class Images:
         """The image of that id, or NOT_FOUND."""
         image = self._images.get(image_id)
         if image is None or image.expires_at < time.time():
-            fail(Status.NOT_FOUND, f"Image {image_id} not found")
+            fail(Status.NOT_FOUND, f"Could not find image with ID {image_id!r}")
         return image
 
     def cell(self, image: Image) -> Cell:
@@ -313,7 +313,8 @@ class Images:
         return api_pb2.ImageGetByTagResponse(image_id=self._names[request.tag])
 
     async def ImageDelete(self, request: api_pb2.ImageDeleteRequest, call: Call) -> Empty:
-        self.get(request.image_id)
+        if request.image_id not in self._images:
+            fail(Status.NOT_FOUND, f"No Image with ID {request.image_id!r} found")
         del self._images[request.image_id]
         return Empty()
 

@@ -58,7 +58,7 @@ class Keyring:
             if how == api_pb2.OBJECT_CREATION_TYPE_CREATE_OVERWRITE_IF_EXISTS:
                 self._values[secret_id] = dict(request.env_dict)
         if missing := [key for key in request.required_keys if key not in self._values[secret_id]]:
-            fail(Status.FAILED_PRECONDITION, f"Secret is missing key(s) {', '.join(missing)}")
+            fail(Status.FAILED_PRECONDITION, f"Secret is missing key(s): {', '.join(missing)}")
         metadata = api_pb2.SecretMetadata(name=name)
         return api_pb2.SecretGetOrCreateResponse(secret_id=secret_id, metadata=metadata)
 

@@ -1,10 +1,12 @@
 """Sandboxes as Modal knows them: ids, names, tags, deadlines, results; each runs in a cell."""
 
 import asyncio
+import re
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 
 from grpclib import Status
 from modal_proto import api_pb2
@@ -21,6 +23,7 @@ from tests.modal_loopback.wire import fail
 Result = api_pb2.GenericResult
 MAIN = "main"
 _LONGEST = 86400
+_DOMAIN = re.compile(r"(\*\.)?[\w-]+(\.[\w-]+)*")
 
 
 @dataclass
@@ -144,6 +147,7 @@ class Sandboxes:
         env = self._keyring.resolve(definition.secret_ids)
         if isinstance(request, api_pb2.SandboxCreateV2Request):
             env |= self._keyring.given(request.secret_sources)
+            env |= request.ephemeral_secrets.contents
         image = self._images.get(definition.image_id)
         sandbox_id = new_id("sb", 22 if old else 26)
         one = Sandbox(
@@ -179,6 +183,18 @@ class Sandboxes:
         for region in definition.scheduler_placement.regions:
             if region.startswith("invalid"):
                 fail(Status.INVALID_ARGUMENT, f"invalid region {region!r}")
+        self._check_network(definition)
+
+    @staticmethod
+    def _check_network(definition: api_pb2.Sandbox) -> None:
+        for cidr in (*definition.network_access.allowed_cidrs, *definition.inbound_cidr_allowlist):
+            try:
+                ip_network(cidr, strict=False)
+            except ValueError:
+                fail(Status.INVALID_ARGUMENT, f"Invalid CIDR: {cidr}")
+        for domain in definition.network_access.allowed_domains:
+            if not _DOMAIN.fullmatch(domain):
+                fail(Status.INVALID_ARGUMENT, f"Invalid domain: {domain}")
 
     async def _start(self, one: Sandbox) -> None:
         definition = one.definition

@@ -23,7 +23,9 @@ KINDS = {
     errno.EACCES: "PermissionDenied",
     errno.EPERM: "PermissionDenied",
     errno.ENOTEMPTY: "DirectoryNotEmpty",
+    errno.EFBIG: "FileTooLarge",
 }
+LARGEST = 5 << 30  # Modal refuses to read 6 GiB; its own limit is not told
 
 
 def name_of(number: int, names: Callable[[int], object], field: str) -> str:
@@ -42,8 +44,8 @@ def describe(path: str) -> dict[str, object]:
         "path": path,
         "type": "symlink" if link else "directory" if directory else "file",
         "size": found.st_size,
-        "mode": stat.S_IMODE(found.st_mode),
-        "permissions": stat.filemode(found.st_mode)[1:],
+        "mode": found.st_mode,
+        "permissions": f"{stat.S_IMODE(found.st_mode):04o}",
         "owner": name_of(found.st_uid, pwd.getpwuid, "pw_name"),
         "group": name_of(found.st_gid, grp.getgrgid, "gr_name"),
         "modified_time": found.st_mtime,
@@ -52,13 +54,18 @@ def describe(path: str) -> dict[str, object]:
 
 
 def write(path: str) -> None:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, "not a directory") from error
     with open(path, "wb") as file:
         shutil.copyfileobj(sys.stdin.buffer, file)
 
 
 def read(path: str) -> None:
     with open(path, "rb") as file:
+        if os.fstat(file.fileno()).st_size > LARGEST:
+            raise OSError(errno.EFBIG, "file too large")
         shutil.copyfileobj(file, sys.stdout.buffer)
 
 
