@@ -1,4 +1,8 @@
-"""Each test has a place of its own, once for each provider."""
+"""Each test has a place of its own, once for each provider.
+
+On Modal, which takes longer, every other point and one of two moments have to do, unless pytest is
+given `--everywhere`: what comes after an effect comes before the next one.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,24 @@ from tests.modal_loopback.fixture import Loopback
 from .place import Ground, Place, a_place
 from .place_modal import ModalPlace
 
+CASES: dict[str, list[tuple[str, object]]] = {
+    "half": [("local", 0), ("local", 1), ("modal", 0), ("modal", 1)],
+    "moment": [("local", "before"), ("local", "after"), ("modal", "before"), ("modal", "after")],
+}
 
-@pytest.fixture(params=["local", "modal"])
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "ground" not in metafunc.fixturenames:
+        return
+    for name, cases in CASES.items():
+        if name in metafunc.fixturenames:
+            some = cases if metafunc.config.getoption("everywhere") else cases[:-1]
+            metafunc.parametrize(("ground", name), some, indirect=["ground"])
+            return
+    metafunc.parametrize("ground", ["local", "modal"], indirect=True)
+
+
+@pytest.fixture
 def ground(request: pytest.FixtureRequest) -> Ground:
     """What makes places whose hosts are of this provider."""
     if request.param == "local":

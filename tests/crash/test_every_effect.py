@@ -14,13 +14,6 @@ DEAD = 137
 AGENTS, MESSAGES = 2, 2
 Command = Callable[[Place], Sequence[object]]
 
-# On Modal one moment has to do: what comes after an effect comes before the next one.
-moments = pytest.mark.parametrize(
-    ("ground", "moment"),
-    [("local", "before"), ("local", "after"), ("modal", "before")],
-    indirect=["ground"],
-)
-
 
 def up(place: Place) -> Sequence[object]:
     return "up", "-f", place.file, "--wait"
@@ -92,7 +85,6 @@ def check_work(place: Place, *, on_host: bool) -> None:
         assert stays or is_saved(place, name, text), f"{name} is neither on the host nor saved"
 
 
-@moments
 def test_up_that_dies_at_any_effect_converges(ground: Ground, moment: str) -> None:
     """A second `up` does what is left, and nothing twice."""
 
@@ -112,7 +104,6 @@ def test_up_that_dies_at_any_effect_converges(ground: Ground, moment: str) -> No
     assert effects == 4 + (ground.provider == "modal") + AGENTS * (1 + MESSAGES)
 
 
-@moments
 @pytest.mark.parametrize("command", [down, destroy])
 def test_an_end_that_dies_at_any_effect_loses_no_work(
     ground: Ground, command: Command, moment: str
@@ -140,7 +131,6 @@ def test_an_end_that_dies_at_any_effect_loses_no_work(
     assert effects >= AGENTS + 4  # each agent; close, save, seal, end
 
 
-@moments
 def test_a_replacement_that_dies_at_any_effect_loses_nothing(ground: Ground, moment: str) -> None:
     """The old host's work is saved, the new one is whole, and its agents were told all once."""
 

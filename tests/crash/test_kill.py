@@ -69,7 +69,7 @@ def test_up_killed_anywhere_says_each_message_once(ground: Ground, chunk: int) -
     kill_along(ground, clean_run, killed_run, range(1 + chunk, points + 1, CHUNKS), points)
 
 
-DOWN_POINTS = {"local": 50, "modal": 25}
+DOWN_POINTS = 50
 
 
 def raised(place: Place) -> None:
@@ -105,8 +105,8 @@ def killed_down(place: Place, point: tuple[int, float]) -> bool:
     return alive
 
 
-def test_down_killed_anywhere_loses_no_work(ground: Ground) -> None:
+def test_down_killed_anywhere_loses_no_work(ground: Ground, half: int) -> None:
     """At every moment the work is on the host or in the repository; then `down` ends it."""
-    points = DOWN_POINTS[ground.provider]
+    numbers = range(1 + half, DOWN_POINTS + 1, 2)
 
-    kill_along(ground, clean_down, killed_down, range(1, points + 1), points)
+    kill_along(ground, clean_down, killed_down, numbers, DOWN_POINTS)
