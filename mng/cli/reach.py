@@ -15,7 +15,7 @@ from mng.cli.options import TABLES, Agent, Agents, Output, OutputAs, Thing, Time
 from mng.cli.table import ago, columns, short
 from mng.engine.fleet import Fleet
 from mng.engine.follow import Goal, follow, wait_for
-from mng.errors import AgentError, CannotRun, HostError, TimedOut, UsageError
+from mng.errors import AgentError, CannotRun, HostError, HostGone, TimedOut, UsageError
 from mng.hosts.process import joined
 from mng.model.name import AgentName, HostName
 from mng.model.spec import message_name
@@ -33,7 +33,11 @@ def attach(machine: Machine, name: AgentName) -> int:
         raise UsageError("connect needs a terminal", hint=f"mng logs {name}")
     argv = ["sh", "-c", remote.script("attach"), "mng", machine.home, machine.mark, name.name]
     # From afar, a client that was cut off may still be attached, and decide how large all is.
-    return machine.transport.attach(argv if machine.local else [*argv, "-d"])
+    try:
+        return machine.transport.attach(argv if machine.local else [*argv, "-d"])
+    except HostGone as error:
+        hint = f"mng start {name.host}   or   mng up"
+        raise HostGone(f"host {name.host}: {error}", hint=hint) from error
 
 
 def connect(agent: Agent) -> None:

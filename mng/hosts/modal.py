@@ -15,7 +15,7 @@ from mng.errors import HostError, HostGone, HostUnreachable, NotOurs, UsageError
 from mng.hosts.modal_client import ask, contact, sdk, together, translated
 from mng.hosts.modal_image import image_of
 from mng.hosts.modal_saves import MOUNT, Place, Saves, place_of
-from mng.hosts.modal_transport import SandboxTransport
+from mng.hosts.modal_transport import SandboxTransport, how_it_ended
 from mng.hosts.provider import Foreign, Say, script
 from mng.model.name import HostName
 from mng.model.record import host_record, read_record
@@ -115,8 +115,7 @@ class Modal:
             return None
         if not tags.get("mng-mark") or _ENDED in tags or not code:
             return None
-        why = "its time was over" if code == 124 else "Modal ended it"
-        words = f"{why}, and nothing of it was kept"
+        words = f"{how_it_ended(code)}, and nothing of it was kept"
         host, owner = HostName("modal", name), Owner(tags["mng-team"])
         return LiveHost(host, owner, HostSpec(), tags["mng-mark"], HostState.GONE, words)
 
