@@ -10,6 +10,7 @@ from mng.model.spec import AgentSpec, Change, HostSpec, change_class
 
 _LONGEST = 40
 _AROUND = 10  # characters of context around what differs
+_DURATIONS = {"timeout", "idle_timeout"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ def in_words(drifts: Sequence[Drift], *changes: Change) -> str:
 
 
 def _words(name: str, before: Any, after: Any) -> str:
+    if name in _DURATIONS:
+        return f"{name}: {_change(duration(before), duration(after))}"
     if not isinstance(before, dict | list) or not isinstance(after, dict | list):
         return f"{name}: {_change(before, after)}"
     # Imported here: 0.1 s that a plan without drift doesn't pay.
@@ -67,6 +70,14 @@ def _change(before: Any, after: Any) -> str:
         tail = _same(one[head:][::-1], other[head:][::-1])
         one, other = (_part(text, head, len(text) - tail) for text in (one, other))
     return f"{one} -> {other}"
+
+
+def duration(seconds: int | None) -> str | None:
+    """Seconds as a file has them: `90s`, `25m`, `24h`, `1h30m`."""
+    if seconds is None or 60 < seconds < 120:
+        return None if seconds is None else f"{seconds}s"
+    parts = (seconds // 3600, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s")
+    return "".join(f"{number}{unit}" for number, unit in parts if number)
 
 
 def _same(one: str, other: str) -> int:

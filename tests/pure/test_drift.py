@@ -103,7 +103,13 @@ def test_a_spec_comes_back_from_its_record() -> None:
             HostSpec(options={"image": {"apt": ["git", "tmux"], "python": "3.12"}}),
             "options.image.apt.1: - -> tmux, options.image.python: 3.11 -> 3.12",
         ),
-        (HostSpec(), HostSpec(source="/s", timeout=60), "source: - -> /s, timeout: - -> 60"),
+        (HostSpec(), HostSpec(source="/s", timeout=60), "source: - -> /s, timeout: - -> 1m"),
+        (
+            HostSpec(timeout=28800, idle_timeout=90),
+            HostSpec(timeout=1500, idle_timeout=5400),
+            "timeout: 8h -> 25m, idle_timeout: 90s -> 1h30m",
+        ),
+        (HostSpec(timeout=86400), HostSpec(timeout=3661), "timeout: 24h -> 1h1m1s"),
     ],
 )  # fmt: skip
 def test_a_difference_is_told_where_it_is(
