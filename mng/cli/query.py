@@ -61,6 +61,8 @@ def list_(
     for host in hosts:
         if host.state is HostState.RUNNING and host.reason:
             print(f"mng: host {host.name} {host.reason}", file=sys.stderr)
+        elif host.unfinished and short(host.reason) != host.reason:  # the table has cut it short
+            print(f"mng: host {host.name}: {host.reason}", file=sys.stderr)
     for name, why in world.silent.items():
         print(f"mng: provider {name} can't be asked: {why}", file=sys.stderr)
     # Who asked for nothing of Modal's is not to blame that it does not answer.

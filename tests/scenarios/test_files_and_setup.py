@@ -95,6 +95,23 @@ def test_a_setup_that_fails_names_the_command_that_shows_its_output(stage: Stage
     assert (done.status, said) == (1, "line 1\nline 2\nline 3\n")
 
 
+def test_a_setup_that_has_failed_is_told_by_list_and_plan(stage: Stage) -> None:
+    """That it did, with which status, and which command shows why; until one is well."""
+    host = {"source": str(stage.repo), "setup": "echo line 1; exit 3"}
+    file = stage.team({"ada": demo()}, host=host)
+    assert stage.up(file).status == 1
+
+    listed, plan = stage.mng("list"), stage.must("plan", "-f", file).out
+    (told,) = stage.listed()["hosts"]
+    words, _, command = told["reason"].partition(": ")
+    assert (told["state"], words) == ("CREATING", "setup ended with status 3")
+    assert stage.must(*shlex.split(command)[1:]).out == "line 1\n"
+    assert f"mng: host box.local: {told['reason']}" in listed.err
+    assert f"unfinished: {told['reason']}" in plan
+    stage.must("up", "-f", stage.team({"ada": demo()}, host={**host, "setup": "true"}))
+    assert stage.listed()["hosts"][0]["reason"] == ""
+
+
 def test_one_is_no_plural(stage: Stage) -> None:
     """`1 commits` is told by no command."""
     file = stage.raised({"ada": demo()})
