@@ -55,6 +55,19 @@ def test_a_silent_modal_costs_ten_seconds_at_most(cloud: Cloud) -> None:
     assert "did not answer within 8 s" in listed.err
 
 
+def test_doctor_tries_the_token(cloud: Cloud) -> None:
+    """That there is one says nothing; exit 1 where it is refused, or where nobody answers."""
+    good = cloud.must("doctor")
+    wrong = cloud.mng("doctor", env={"MODAL_TOKEN_SECRET": "as-wrong"})
+    away = cloud.mng("doctor", env={"MODAL_SERVER_URL": "http://127.0.0.1:9"})
+
+    assert "ok  modal: it takes the token\n" in good.out
+    assert (wrong.status, away.status) == (1, 1)
+    assert "BAD modal: Modal refused the token: " in wrong.out
+    assert "BAD modal: Modal can't be reached: " in away.out
+    assert all("ok  git" in done.out for done in (good, wrong, away))
+
+
 @pytest.mark.parametrize(
     ("words", "hint"),
     [

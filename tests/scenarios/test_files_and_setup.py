@@ -212,6 +212,21 @@ def test_doctor_finds_what_is_there(stage: Stage) -> None:
     assert re.search(r"^ok +git \d", out, re.M)
 
 
+def test_doctor_takes_no_base_url_for_a_credential(stage: Stage) -> None:
+    """Only a key or a token is one."""
+    bin_ = stage.root / "bin"
+    bin_.mkdir()
+    (bin_ / "claude").symlink_to("/bin/true")
+    env = {"PATH": f"{bin_}:{stage.env['PATH']}", "ANTHROPIC_BASE_URL": "http://127.0.0.1:1"}
+
+    without = stage.must("doctor", env=env).out
+    with_key = stage.must("doctor", env={**env, "ANTHROPIC_API_KEY": "k"}).out
+
+    assert "ok  claude: none of ANTHROPIC_API_KEY, " in without
+    assert "only a login of its own, ANTHROPIC_BASE_URL\n" in without
+    assert "ok  claude: ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL\n" in with_key
+
+
 def path_without(stage: Stage, missing: str) -> str:
     """A PATH on which all is but one program."""
     directory = stage.root / "some"
