@@ -106,6 +106,7 @@ def restore(
         hint = f"mng restore {found.name} --branch NAME   or   --host NEW"
         raise UsageError("as what: a branch, or the tree of a new host?", hint=hint)
     if branch is not None:
+        manner.begin()
         _as_branch(repository, found, branch)
         return
     parsed = parse_address(host or "")
