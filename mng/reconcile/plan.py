@@ -102,7 +102,7 @@ def _plan_ended(builder: Builder, live: LiveHost, wanted: WantedHost) -> None:
 
 def _bring_back(builder: Builder, live: LiveHost, wanted: WantedHost) -> None:
     """As it was, where the user has to agree to what differs."""
-    drifts = drift(live.spec, wanted.spec)
+    drifts = drift(live.spec, wanted.spec, provider=live.name.provider)
     spec, kept = wanted.spec, live.kept
     if words := in_words(drifts, Change.REPLACE):
         held = _why_not_replaced(builder, live, builder.world.agents_on(live.name), words)
@@ -151,10 +151,9 @@ def _may_manage_host(builder: Builder, live: LiveHost, wanted: WantedHost) -> bo
 
 def _converge_host(builder: Builder, live: LiveHost, wanted: WantedHost) -> None:
     # How its tree came to be is the host's to say, and still counts where that is not finished.
-    spec = dataclasses.replace(wanted.spec, restored=live.spec.restored)
-    drifts = _as_it_costs(drift(live.spec, spec), live, spec)
+    name, spec = live.name, dataclasses.replace(wanted.spec, restored=live.spec.restored)
+    drifts = _as_it_costs(drift(live.spec, spec, provider=name.provider), live, spec)
     hard = {one.field for one in drifts if one.change is Change.REPLACE}
-    name = live.name
     # One that is to be stopped is not opened for that.
     easy = bool(live.unfinished) and hard <= _easy(live) and not wanted.stopped
     # Who asks for another host gets it, though the end of this one was interrupted.

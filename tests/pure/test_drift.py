@@ -11,7 +11,7 @@ from mng.reconcile.drift import classes, drift, in_words, show
 
 
 def words(before: HostSpec | AgentSpec, after: HostSpec | AgentSpec) -> str:
-    return in_words(drift(before, after), *Change)
+    return in_words(drift(before, after, provider="modal"), *Change)
 
 
 @pytest.mark.parametrize("spec", [HostSpec(), AgentSpec(type="demo")], ids=["host", "agent"])
@@ -101,7 +101,24 @@ def test_a_spec_comes_back_from_its_record() -> None:
         (
             HostSpec(options={"image": {"apt": ["git"], "python": "3.11"}}),
             HostSpec(options={"image": {"apt": ["git", "tmux"], "python": "3.12"}}),
-            "options.image.apt.1: - -> tmux, options.image.python: 3.11 -> 3.12",
+            "modal.image.apt.1: - -> tmux, modal.image.python: 3.11 -> 3.12",
+        ),
+        (
+            HostSpec(options={"memory": 512, "secrets": ["a"]}),
+            HostSpec(options={"image": {"apt": ["git", "tmux"], "python": "3.12"}, "cpu": 2}),
+            "modal.cpu: - -> 2, modal.image.apt: - -> git tmux, modal.image.python: - -> 3.12, "
+            "modal.memory: 512MiB -> -, modal.secrets: a -> -",
+        ),
+        (
+            HostSpec(options={"memory": 4096, "volumes": {}}),
+            HostSpec(options={"memory": 8192, "volumes": {"/cache": "v"}, "image": {}}),
+            "modal.image: - -> {}, modal.memory: 4GiB -> 8GiB, modal.volumes./cache: - -> v",
+        ),
+        (
+            HostSpec(options={"block_network": False}),
+            HostSpec(options={"disks": [{"gb": 1}]}, guard=False),
+            'shared_tree.guard: true -> false, modal.block_network: false -> -, '
+            'modal.disks: - -> [{"gb": 1}]',
         ),
         (HostSpec(), HostSpec(source="/s", timeout=60), "source: - -> /s, timeout: - -> 1m"),
         (

@@ -160,7 +160,7 @@ def test_a_deadline_is_held_also_while_the_host_is_being_made() -> None:
         ({"source": "/new"}, "source: - -> /new"),
         ({"work_dir": "/w"}, "work_dir: - -> /w"),
         ({"setup": "make"}, "setup: - -> make"),
-        ({"options": {"cpu": 2}}, "options.cpu: - -> 2"),
+        ({"options": {"cpu": 2}}, "local.cpu: - -> 2"),
     ],
 )
 def test_a_replace_class_change_of_a_host_is_held(spec: dict[str, Any], words: str) -> None:
