@@ -123,7 +123,10 @@ def logs(
     follow_: Annotated[bool, typer.Option("-f", "--follow", help="Go on as it prints.")] = False,
     tail: Annotated[int, typer.Option("-n", "--tail", min=0, help="How many last lines.")] = 1000,
 ) -> None:
-    """What agents printed, also after they ended."""
+    """What agents printed, also after they ended.
+
+    Of a host of Modal that has ended it comes back with `mng start HOST`.
+    """
     fleet, world = the_world(agents)
     names = pick_agents(world, agents)
     for name in names:

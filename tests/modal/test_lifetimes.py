@@ -201,7 +201,8 @@ def test_a_stopped_host_has_what_was_installed_when_it_starts(cloud: Cloud) -> N
         "box", "echo installed >/opt/tool; echo /ignored >>.git/info/exclude; touch ignored"
     )
 
-    cloud.must("stop", "box")
+    stopped = cloud.must("stop", "box").err
+    assert "host box.modal stopped: its work was kept; mng start box.modal brings" in stopped
     assert cloud.sandboxes() == []
     assert (host(cloud)["state"], cloud.state("a")) == ("STOPPED", "STOPPED")
     cloud.must("start", "box")

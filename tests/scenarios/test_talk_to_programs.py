@@ -298,3 +298,5 @@ def test_wait_for_blocked_finds_a_dialog(stage: Stage) -> None:
     stage.must("message", "ada", "/ask")
 
     assert "BLOCKED" in stage.must("wait", "ada", "--for", "blocked", "--timeout", "20s").out
+    done = stage.mng("wait", "ada", "--for", "idle", "--timeout", "1s")
+    assert (done.status, done.err.splitlines()[1]) == (124, "  try: mng connect ada@box")
