@@ -26,6 +26,8 @@ ExecArguments = Annotated[
     list[str], typer.Argument(metavar="COMMAND | -- ARGV...", help="One word is shell text.")
 ]
 
+_EXEC_OPTIONS = {"--timeout", "-h", "--help"}
+
 
 def attach(machine: Machine, name: AgentName) -> int:
     """Hand the terminal to an agent's session; the status of the attachment."""
@@ -57,6 +59,7 @@ def exec_(
     timeout: Timeout = None,
 ) -> None:
     """Run a command in an agent's work tree, with its environment."""
+    argv = _argv(name, words)
     fleet, world = the_world([name])
     hosts, agents = pick_any(world, [name])
     host = next(iter(hosts)) if hosts else next(iter(agents)).host
@@ -64,13 +67,15 @@ def exec_(
         raise CannotRun(f"host {host} is unknown: {why}", hint="mng list")
     if world.hosts[host].ended:
         raise CannotRun(f"host {host}: {world.hosts[host].reason}", hint=f"mng start {host}")
-    argv = _argv(words)
     status = _run(fleet.machine(host), world, host, agents, argv, seconds(timeout, "--timeout"))
     raise typer.Exit(status)
 
 
-def _argv(words: list[str]) -> list[str]:
+def _argv(name: str, words: list[str]) -> list[str]:
     """One word is shell text; several, or what stands behind `--`, are an argument list."""
+    if words[0].partition("=")[0] in _EXEC_OPTIONS:
+        hint = f"mng exec {words[0]} ... {name} COMMAND   or   mng exec {name} -- {words[0]} ..."
+        raise UsageError(f"{words[0]}: options come before the name", hint=hint)
     if words[0] == "--":
         if not words[1:]:
             raise UsageError("no command", hint="mng exec AGENT -- PROGRAM ARGUMENT...")
