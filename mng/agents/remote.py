@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 from mng import __version__
 from mng.agents.kind import AgentKind, Launch
-from mng.errors import AgentError, HostError, HostGone, UsageError
-from mng.model.name import AgentName
+from mng.errors import AgentError, HostError, HostGone, UsageError, printable
+from mng.model.name import AgentName, HostName
 from mng.model.record import agent_record
 from mng.model.spec import AgentSpec, Env, MessageSpec, Owner, Secret
 from mng.model.transport import Completed, Machine
@@ -201,6 +201,17 @@ def tar_of(files: Mapping[str, bytes]) -> bytes:
 def ledger_text(sent: Iterable[Sent]) -> str:
     """A ledger as the tmux option holds it: ` KEY=STATE=ORIGIN` for each entry."""
     return "".join(f" {one.key}={STATE_LETTERS[one.state]}={one.origin}" for one in sent)
+
+
+def left_of_setup(host: HostName, facts: Mapping[str, str]) -> str:
+    """`setup` if it is still to do; if it has failed, how, and what shows its output."""
+    if "setup.done" in facts:
+        return ""
+    status, _, log = facts.get("setup.failed", "").partition(" ")
+    if not status.isdecimal():
+        return "setup"
+    command = shlex.quote(shlex.join(["cat", printable(log)]))
+    return f"setup ended with status {status}: mng exec {host} {command}"
 
 
 def ledger_of(text: str) -> tuple[Sent, ...]:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from mng.agents.kind import AgentKind, Facts, find_kind
-from mng.agents.remote import ledger_of, script
+from mng.agents.remote import ledger_of, left_of_setup, script
 from mng.errors import HostGone, HostUnreachable, MngError, printable
 from mng.model.name import NAME, AgentName
 from mng.model.record import Damaged, Record, read_record
@@ -173,7 +173,7 @@ def live_host(found: LiveHost, view: View) -> LiveHost:
     unfinished = (
         "its end was interrupted" if "closing" in view.facts
         else "work tree" if "work.done" not in view.facts
-        else "setup" if record.spec.setup and "setup.done" not in view.facts
+        else left_of_setup(found.name, view.facts) if record.spec.setup
         else ""
     )  # fmt: skip
     failed = view.facts.get("keep.failed", "").removeprefix("mng: ")

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mng.cli.manner import Manner, Quiet
+from mng.cli.manner import Deadline, Manner, Quiet
 from mng.cli.options import Progress
 from mng.cli.view import PlainView, View
 from mng.engine.run import Run
@@ -79,7 +79,7 @@ def drive(run: Run, consent: Consent, manner: Manner) -> int:
     """Plan, ask, apply, and wait if asked to; the exit status."""
     view = manner.view()
     tally = Tally()
-    watched = _Alarm(run, manner.timeout)
+    watched = _Alarm(run, manner.deadline)
     try:
         with watched.listening():
             for event in _events(run, consent, manner, view):
@@ -107,6 +107,7 @@ def _events(run: Run, consent: Consent, manner: Manner, view: View) -> Iterator[
     yield Observed(run.world, run.seconds)
     plan = run.plan(consent)
     run.check(plan)
+    manner.begin()
     yield Planned(plan, run.seconds)
     if plan.held and _may_ask(manner):
         larger = _ask(plan, consent, view)
@@ -128,7 +129,7 @@ def _wait(run: Run, consent: Consent, manner: Manner, end: Converged) -> Iterato
         run.observe()
         plan = run.plan(consent)
         if not any(plan.changes) and plan.waits:
-            following = run.wait_for_change(consent, manner.timeout or float("inf"))
+            following = run.wait_for_change(consent, float("inf"))  # or until its time is over
             if following is None:
                 yield Converged(130, interrupted=True)
                 return
@@ -204,8 +205,8 @@ def _say_left(run: Run, consent: Consent) -> None:
 class _Alarm:
     """Ctrl-C and --timeout both end a run cleanly: running steps end, no other begins."""
 
-    def __init__(self, run: Run, timeout: float | None) -> None:
-        self.run, self.timeout, self.timed_out = run, timeout, False
+    def __init__(self, run: Run, deadline: Deadline | None) -> None:
+        self.run, self.deadline, self.timed_out = run, deadline, False
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -220,7 +221,7 @@ class _Alarm:
             self.run.context.stop.set()
 
         before = signal.signal(signal.SIGINT, interrupt)
-        timer = threading.Timer(self.timeout, expire) if self.timeout else None
+        timer = threading.Timer(self.deadline.left, expire) if self.deadline else None
         if timer:
             timer.daemon = True
             timer.start()

@@ -52,7 +52,7 @@ _COMMANDS = {
     "export": ("declarative", "export"),
     "validate": ("declarative", "validate"), "config": ("declarative", "config"),
     "schema": ("declarative", "schema"), "init": ("declarative", "init"),
-    "doctor": ("query", "doctor"),
+    "doctor": ("doctor", "doctor"),
 }  # fmt: skip
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
@@ -15,20 +18,53 @@ from mng.cli.options import NoColor, Output, Progress, ProgressAs, Timeout, Verb
 from mng.cli.table import Paint
 from mng.cli.view import PlainView, View
 from mng.cli.view_json import JsonView
-from mng.errors import UsageError
+from mng.errors import TimedOut, UsageError
 from mng.model.event import Event, Finished, Planned, Result
+
+
+class Deadline:
+    """When a command's time is over: so many seconds after it began.
+
+    Until its first change may begin, it ends then at once, whatever it is looking at.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._at = time.monotonic() + seconds
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+        self._timer.start()
+
+    @property
+    def left(self) -> float:
+        """Seconds."""
+        return max(0.0, self._at - time.monotonic())
+
+    def begin(self) -> None:
+        """Something may change from now on, which has to come to its end."""
+        self._timer.cancel()
+
+    def _end(self) -> None:
+        # Not by an exception: the look waits for hosts in threads of its own, and in the SDK's.
+        words = "mng: --timeout has passed before anything was begun; run it again"
+        print(words, file=sys.stderr, flush=True)
+        os._exit(TimedOut.exit_code)
 
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a command talks. timeout: seconds for the whole command, None for no end."""
+    """How a command talks. deadline: for the whole command, None for no end."""
 
     progress: Progress = Progress.AUTO
     json: bool = False
     verbose: bool = False
     no_color: bool = False
-    timeout: float | None = None
+    deadline: Deadline | None = None
     wait: bool = False
+
+    def begin(self) -> None:
+        """Something may change from now on."""
+        if self.deadline:
+            self.deadline.begin()
 
     def view(self) -> View:
         if self.json or self.progress is Progress.JSON:
@@ -74,7 +110,8 @@ def _manner(
     progress: ProgressAs = Progress.AUTO, verbose: Verbose = False, no_color: NoColor = False,
 ) -> Manner:  # fmt: skip
     ends = seconds(timeout, "--timeout")
-    return Manner(progress, output is Output.JSON, verbose, no_color, ends)
+    deadline = None if ends is None else Deadline(ends)
+    return Manner(progress, output is Output.JSON, verbose, no_color, deadline)
 
 
 def changing(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,23 +1,18 @@
-"""The commands that only look: list, doctor."""
+"""The command that only looks: list."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import sys
 import time
 from typing import Annotated
 
 import typer
 
-from mng.agents.kind import find_kind
 from mng.cli.complete import any_names
 from mng.cli.live import pick_any, the_world
 from mng.cli.options import TABLES, NoColor, Output, OutputAs
 from mng.cli.table import Paint, ago, columns, short
 from mng.engine.fleet import Fleet
-from mng.hosts.provider import has_modal_token
 from mng.model.name import HostName
 from mng.model.world import AgentState, HostState, LiveAgent, LiveHost, SentState, World
 from mng.reconcile.changes import shared_files
@@ -61,6 +56,8 @@ def list_(
     for host in hosts:
         if host.state is HostState.RUNNING and host.reason:
             print(f"mng: host {host.name} {host.reason}", file=sys.stderr)
+        elif host.unfinished and short(host.reason) != host.reason:  # the table has cut it short
+            print(f"mng: host {host.name}: {host.reason}", file=sys.stderr)
     for name, why in world.silent.items():
         print(f"mng: provider {name} can't be asked: {why}", file=sys.stderr)
     # Who asked for nothing of Modal's is not to blame that it does not answer.
@@ -143,51 +140,3 @@ def _work(fleet: Fleet, world: World, hosts: list[LiveHost]) -> dict[HostName, t
         return host.name, (state.branch, str(state.dirty))
 
     return dict(at_once(ask, hosts))
-
-
-def doctor() -> None:
-    """Check what mng needs on this machine, and say what fixes what is missing."""
-    from mng.hosts.local import mng_home
-
-    bad = 0
-    for program, flag, least in (("tmux", "-V", (3, 2)), ("git", "--version", (2, 30))):
-        version = _version(program, flag)
-        fine = version is not None and version >= least
-        bad += not fine
-        found = ".".join(map(str, version)) if version else "missing"
-        fix = f"apt install {program}   or   brew install {program}"
-        want = ".".join(map(str, least))
-        print(
-            f"{'ok ' if fine else 'BAD'} {program} {found}"
-            + (f" (needs {want}): {fix}" if not fine else "")
-        )
-    for name in ("claude", "codex", "opencode", "gemini"):
-        kind = find_kind(name)
-        if not shutil.which(kind.program):
-            print(f"-   {name} is not here: {kind.install}")
-            continue
-        # Their names alone; a program may also have a login of its own.
-        there = [key for key in kind.credentials if os.environ.get(key)]
-        missing = f"none of {', '.join(kind.credentials[:3])} is set: only a login of its own"
-        print(f"ok  {name}: {', '.join(there) or missing}")
-    print("ok  modal: a token" if has_modal_token() else "-   modal has no token: modal setup")
-    home = mng_home()
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        (home / ".probe").touch()
-        (home / ".probe").unlink()
-        print(f"ok  {home} can be written")
-    except OSError as error:
-        bad += 1
-        print(f"BAD {home}: {error.strerror}: export MNG_HOME=DIRECTORY")
-    raise typer.Exit(1 if bad else 0)
-
-
-def _version(program: str, flag: str) -> tuple[int, ...] | None:
-    import re
-
-    if not shutil.which(program):
-        return None
-    said = subprocess.run([program, flag], capture_output=True, text=True, check=False).stdout
-    found = re.search(r"(\d+)\.(\d+)", said)
-    return tuple(map(int, found.groups())) if found else (0,)

@@ -15,7 +15,7 @@ from mng.cli.options import TABLES, Agent, Agents, Output, OutputAs, Thing, Time
 from mng.cli.table import ago, columns, short
 from mng.engine.fleet import Fleet
 from mng.engine.follow import Goal, follow, wait_for
-from mng.errors import AgentError, CannotRun, HostError, TimedOut, UsageError
+from mng.errors import AgentError, CannotRun, HostError, HostGone, TimedOut, UsageError
 from mng.hosts.process import joined
 from mng.model.name import AgentName, HostName
 from mng.model.spec import message_name
@@ -26,6 +26,8 @@ ExecArguments = Annotated[
     list[str], typer.Argument(metavar="COMMAND | -- ARGV...", help="One word is shell text.")
 ]
 
+_EXEC_OPTIONS = {"--timeout", "-h", "--help"}
+
 
 def attach(machine: Machine, name: AgentName) -> int:
     """Hand the terminal to an agent's session; the status of the attachment."""
@@ -33,7 +35,11 @@ def attach(machine: Machine, name: AgentName) -> int:
         raise UsageError("connect needs a terminal", hint=f"mng logs {name}")
     argv = ["sh", "-c", remote.script("attach"), "mng", machine.home, machine.mark, name.name]
     # From afar, a client that was cut off may still be attached, and decide how large all is.
-    return machine.transport.attach(argv if machine.local else [*argv, "-d"])
+    try:
+        return machine.transport.attach(argv if machine.local else [*argv, "-d"])
+    except HostGone as error:
+        hint = f"mng start {name.host}   or   mng up"
+        raise HostGone(f"host {name.host}: {error}", hint=hint) from error
 
 
 def connect(agent: Agent) -> None:
@@ -53,6 +59,7 @@ def exec_(
     timeout: Timeout = None,
 ) -> None:
     """Run a command in an agent's work tree, with its environment."""
+    argv = _argv(name, words)
     fleet, world = the_world([name])
     hosts, agents = pick_any(world, [name])
     host = next(iter(hosts)) if hosts else next(iter(agents)).host
@@ -60,13 +67,15 @@ def exec_(
         raise CannotRun(f"host {host} is unknown: {why}", hint="mng list")
     if world.hosts[host].ended:
         raise CannotRun(f"host {host}: {world.hosts[host].reason}", hint=f"mng start {host}")
-    argv = _argv(words)
     status = _run(fleet.machine(host), world, host, agents, argv, seconds(timeout, "--timeout"))
     raise typer.Exit(status)
 
 
-def _argv(words: list[str]) -> list[str]:
+def _argv(name: str, words: list[str]) -> list[str]:
     """One word is shell text; several, or what stands behind `--`, are an argument list."""
+    if words[0].partition("=")[0] in _EXEC_OPTIONS:
+        hint = f"mng exec {words[0]} ... {name} COMMAND   or   mng exec {name} -- {words[0]} ..."
+        raise UsageError(f"{words[0]}: options come before the name", hint=hint)
     if words[0] == "--":
         if not words[1:]:
             raise UsageError("no command", hint="mng exec AGENT -- PROGRAM ARGUMENT...")
@@ -119,7 +128,10 @@ def logs(
     follow_: Annotated[bool, typer.Option("-f", "--follow", help="Go on as it prints.")] = False,
     tail: Annotated[int, typer.Option("-n", "--tail", min=0, help="How many last lines.")] = 1000,
 ) -> None:
-    """What agents printed, also after they ended."""
+    """What agents printed, also after they ended.
+
+    Of a host of Modal that has ended it comes back with `mng start HOST`.
+    """
     fleet, world = the_world(agents)
     names = pick_agents(world, agents)
     for name in names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -24,7 +25,7 @@ from mng.hosts.provider import provider_names
 from mng.model.action import Consent, Scope
 from mng.model.name import HostName, parse_address
 from mng.model.spec import Desired, HostSpec, Owner, WantedHost
-from mng.model.world import World
+from mng.model.world import LiveHost, World
 from mng.reconcile.builder import count
 from mng.reconcile.intent import Intent, as_desired
 from mng.work.saved import SavedWork, find_saved, forget, make_branch, opened, pick_saved
@@ -105,6 +106,7 @@ def restore(
         hint = f"mng restore {found.name} --branch NAME   or   --host NEW"
         raise UsageError("as what: a branch, or the tree of a new host?", hint=hint)
     if branch is not None:
+        manner.begin()
         _as_branch(repository, found, branch)
         return
     parsed = parse_address(host or "")
@@ -148,29 +150,49 @@ def _as_branch(repository: Path | None, found: SavedWork, name: str) -> None:
 def _show_unclaimed(owners: list[Owner]) -> None:
     """Hosts of none of these teams; without any, of files that are not there any more, or of none.
 
-    One that was made by hand on this machine is at work as long as an agent lives there.
+    One that was made by hand on this machine is at work as long as an agent lives there. Those of
+    a team whose file is there are that team's to end.
     """
     world = observe(Fleet(), provider_names())
     for name, why in world.silent.items():
         print(f"mng: provider {name} can't be asked: {why}", file=sys.stderr)
-    hosts = [
+    free = [
         host
         for host in world.hosts.values()
-        if not (
-            any(owner.owns(host.owner) for owner in owners)
-            if owners
-            else host.owner.file and Path(host.owner.file).exists()
-        )
+        if not (_has_file(host.owner) or any(owner.owns(host.owner) for owner in owners))
         and not (host.owner.adhoc and host.name.provider == "local" and _at_work(world, host.name))
     ]
-    if hosts:
-        cells = [
-            [str(host.name), str(host.state), host.owner.team, ago(host.created), host.owner.file]
-            for host in sorted(hosts, key=lambda host: host.created)
-        ]
-        print("\n".join(columns([["UNCLAIMED", "STATE", "TEAM", "AGE", "FILE"], *cells])))
-        names = " ".join(row[0] for row in cells)
-        print(f"mng: no team claims these\n  try: mng destroy {names}", file=sys.stderr)
+    if free:
+        names = " ".join(_print_hosts("UNCLAIMED", free))
+        print(
+            f"mng: no file that is there claims these\n  try: mng destroy {names}", file=sys.stderr
+        )
+    others = [
+        host
+        for host in world.hosts.values()
+        if owners and _has_file(host.owner) and not any(one.owns(host.owner) for one in owners)
+    ]
+    if others:
+        _print_hosts("OTHERS", others)
+    for team in sorted({host.owner.team for host in others}):
+        files = sorted({host.owner.file for host in others if host.owner.team == team})
+        ways = [f"mng down -f {shlex.quote(file)}" for file in files]
+        way = "   or   ".join(ways) if len(ways) > 1 else f"mng down {team}"
+        print(f"mng: team {team} has {', '.join(files)}\n  try: {way}", file=sys.stderr)
+
+
+def _has_file(owner: Owner) -> bool:
+    return bool(owner.file) and Path(owner.file).exists()
+
+
+def _print_hosts(head: str, hosts: list[LiveHost]) -> list[str]:
+    """The oldest first; their names."""
+    cells = [
+        [str(host.name), str(host.state), host.owner.team, ago(host.created), host.owner.file]
+        for host in sorted(hosts, key=lambda host: host.created)
+    ]
+    print("\n".join(columns([[head, "STATE", "TEAM", "AGE", "FILE"], *cells])))
+    return [row[0] for row in cells]
 
 
 def _at_work(world: World, host: HostName) -> bool:

@@ -135,9 +135,15 @@ class Host(Mapping_):
         {"PYTHONUNBUFFERED": "1", "TOKEN": {"secret": "TOKEN"}},
         default={},
     )
-    timeout: Duration | None = key("The host's longest life.", "8h", "1h30m")
+    timeout: Duration | None = key(
+        "The host's longest life, set when it is made; on Modal at most 24h, which is the default. "
+        "A local host has no end.",
+        *("8h", "1h30m"),
+    )
     idle_timeout: Duration | None = key(
-        "When every agent has been idle for so long, the host is saved and stopped.", "30m"
+        "When every agent has been idle for so long, the host is saved and stopped. "
+        "A local host has no end.",
+        "30m",
     )
     keep: tuple[TreePath, ...] = key(
         "Paths in the work tree that git ignores, and that are saved all the same.",

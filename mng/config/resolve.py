@@ -14,7 +14,15 @@ from mng.config.diagnostic import Place, did_you_mean
 from mng.config.document import KNOWN_PROVIDERS, KNOWN_TYPES, Agent, Checked, Host
 from mng.config.messages import Messages, beside
 from mng.model.name import AgentName, HostName
-from mng.model.spec import AgentSpec, Desired, HostSpec, Owner, WantedAgent, WantedHost
+from mng.model.spec import (
+    MODAL_LONGEST,
+    AgentSpec,
+    Desired,
+    HostSpec,
+    Owner,
+    WantedAgent,
+    WantedHost,
+)
 
 IMPLICIT_HOST = HostName("local", "local")  # where agents live if no host is declared
 
@@ -45,6 +53,7 @@ def resolve(checked: Checked, known: Known, messages: Messages, first: Path) -> 
     for name, agent in document.agents.items():
         on = _host_of(checked, name, agent)
         _check_type(checked, known, name, agent)
+        _check_unsafe(checked, name, agent, document.hosts.get(on or ""))
         spec = _agent_spec(agent, document.hosts.get(on or ""))
         texts = messages.of(name, agent)
         if on is not None:
@@ -53,6 +62,7 @@ def resolve(checked: Checked, known: Known, messages: Messages, first: Path) -> 
     if agents and not hosts:
         source = _repository(checked.tree.near("agents").key)
         hosts[IMPLICIT_HOST] = WantedHost(HostSpec(source=source), owner, _at(checked, "agents"))
+    _check_timeouts(checked)
     _check_work_dirs(checked)
     _check_after(checked)
     _check_renames(checked)
@@ -177,6 +187,21 @@ def _check_type(checked: Checked, known: Known, name: str, agent: Agent) -> None
     elif agent.command is not None and "type" not in agent.model_fields_set:
         words = f"agent {name!r} has 'command' and needs 'type: command'"
         checked.tell_key((*where, "command"), words)
+
+
+def _check_unsafe(checked: Checked, name: str, agent: Agent, host: Host | None) -> None:
+    """Nothing runs any command unasked on one's own machine unless the file says that it may."""
+    local = host.provider == "local" if host else not checked.document.hosts
+    if agent.permissions == "bypass" and not agent.allow_unsafe and local:
+        words = f"agent {name!r} would run any command on this machine unasked"
+        hint = "write permissions: ask, or allow_unsafe: true"
+        checked.tell(("agents", name, "permissions"), words, hint)
+
+
+def _check_timeouts(checked: Checked) -> None:
+    for name, host in checked.document.hosts.items():
+        if host.provider == "modal" and (host.timeout or 0) > MODAL_LONGEST:
+            checked.tell(("hosts", name, "timeout"), "Modal ends a host after 24h", "write 24h")
 
 
 def _check_work_dirs(checked: Checked) -> None:

@@ -68,7 +68,9 @@ def wait_for(
             raise AgentError(f"{name} {agent.reason}", hint=f"mng logs {name}")
     late = [agent for agent in agents if agent is not None and not met(agent)]
     states = ", ".join(f"{agent.name} is {agent.state} ({agent.reason})" for agent in late)
-    raise TimedOut(f"not {condition} within the time: {states}", hint=f"mng logs {late[0].name}")
+    stuck = [agent for agent in late if agent.state is AgentState.BLOCKED]
+    hint = f"mng connect {stuck[0].name}" if stuck else f"mng logs {late[0].name}"
+    raise TimedOut(f"not {condition} within the time: {states}", hint=hint)
 
 
 def _check_ends(agents: Sequence[LiveAgent], condition: str) -> None:

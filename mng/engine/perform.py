@@ -170,7 +170,7 @@ def _stop_host(action: StopHost, context: Context, say: Say) -> Outcome:
         with suppress(MngError):
             remote.call(machine, "reopen")
         raise
-    return Outcome()
+    return Outcome(Result.DONE, f"its work was kept; mng start {name} brings it back")
 
 
 def _close(name: HostName, machine: Machine) -> str:

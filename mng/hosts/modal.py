@@ -15,11 +15,11 @@ from mng.errors import HostError, HostGone, HostUnreachable, NotOurs, UsageError
 from mng.hosts.modal_client import ask, contact, sdk, together, translated
 from mng.hosts.modal_image import image_of
 from mng.hosts.modal_saves import MOUNT, Place, Saves, place_of
-from mng.hosts.modal_transport import SandboxTransport
+from mng.hosts.modal_transport import SandboxTransport, how_it_ended
 from mng.hosts.provider import Foreign, Say, script
 from mng.model.name import HostName
 from mng.model.record import host_record, read_record
-from mng.model.spec import HostSpec, Owner
+from mng.model.spec import MODAL_LONGEST, HostSpec, Owner
 from mng.model.transport import Machine
 from mng.model.world import HostState, Kept, LiveHost
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 HOME = "/var/lib/mng"  # in the sandbox
 WORK_DIR = "/work"
-LONGEST = 24 * 3600  # seconds: Modal ends every sandbox then
 _OURS = {"mng": "1"}  # the tag of all that mng made
 _BUILD = 1800.0  # seconds for an image
 _SILENT = 5.0  # seconds in which a command does not ask again, and wait again
@@ -115,8 +114,7 @@ class Modal:
             return None
         if not tags.get("mng-mark") or _ENDED in tags or not code:
             return None
-        why = "its time was over" if code == 124 else "Modal ended it"
-        words = f"{why}, and nothing of it was kept"
+        words = f"{how_it_ended(code)}, and nothing of it was kept"
         host, owner = HostName("modal", name), Owner(tags["mng-team"])
         return LiveHost(host, owner, HostSpec(), tags["mng-mark"], HostState.GONE, words)
 
@@ -323,9 +321,9 @@ async def _terminate(box: Sandbox) -> None:
 
 
 def _timeout(spec: HostSpec) -> int:
-    if (spec.timeout or 0) > LONGEST:
+    if (spec.timeout or 0) > MODAL_LONGEST:
         raise UsageError("Modal ends a sandbox after 24 hours", hint="timeout: 24h")
-    return spec.timeout or LONGEST
+    return spec.timeout or MODAL_LONGEST
 
 
 def _keep_every() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -20,6 +21,16 @@ _CONNECT = 3.0  # seconds for a connection
 _THROTTLED = "20"  # seconds that the SDK may wait for its rate limit; its own default has no end
 _PAUSES = (0.2, 1.0)  # seconds before a look that broke is made anew
 _TOKEN = "modal setup   or   export MODAL_TOKEN_ID=... MODAL_TOKEN_SECRET=..."
+
+# What only its user can make, by its name; one that is told by its id is no mistake of a file.
+_MISSING = re.compile(
+    r"^(Secret|Volume|Environment) ['\"]?(?!(?:st|vo|en)-)([\w.-]+)['\"]? (?:.* )?not found"
+)
+_KEYS = {
+    "anthropic": "ANTHROPIC_API_KEY=...",
+    "gemini": "GEMINI_API_KEY=...",
+    "openai": "OPENAI_API_KEY=...",
+}
 
 
 def sdk() -> ModuleType:
@@ -106,6 +117,12 @@ def translated(timeout: float | None = None) -> Iterator[None]:
     except errors.ResourceExhaustedError as error:
         raise HostUnreachable(f"Modal's limit is reached: {_line(error)}", hint=_LATER) from error
     except (errors.NotFoundError, errors.SandboxTerminatedError) as error:
+        if lacks := _MISSING.search(_line(error)):
+            what, name = lacks[1].lower(), lacks[2]
+            hint = f"modal {what} create {name}"
+            if what == "secret":
+                hint = f"{hint} {_KEYS.get(name.removesuffix('-secret'), 'KEY=VALUE')}"
+            raise HostError(f"Modal has no {what} {name!r}", hint=hint) from error
         raise HostGone(f"not there: {_line(error)}", hint="mng list") from error
     except (errors.SandboxTimeoutError, errors.ConflictError) as error:
         raise HostGone(f"it has ended: {_line(error)}", hint="mng list") from error

@@ -24,6 +24,8 @@ from mng.hosts.process import terminal_env
 _PATIENCE = 120.0  # seconds for which a broken connection is made anew
 _PAUSE = 1.0  # seconds between two attempts
 _AGAIN = -2  # a status: the size could not be told, or the client was given up; so attach anew
+_OWN = (0, 1)  # the statuses of tmux itself, which leaves the terminal as it was
+_TRIES = 6  # to hear that a sandbox has ended: its commands have before it is known
 _STALE = 75  # the status of an attachment that was ended for the silence of its client
 _ALIVE = 4.0  # seconds after which a client says that it lives; 15 s of silence end it
 
@@ -61,10 +63,13 @@ rm -f "/tmp/.mng-stale-$1"
 Start = Callable[..., Any]
 
 
-def attach(start: Start, end: Callable[[str], None], argv: Sequence[str]) -> int:
+def attach(
+    start: Start, end: Callable[[str], None], check: Callable[[int], None], argv: Sequence[str]
+) -> int:
     """Hand over the terminal until the command ends; its status.
 
     start: an exec, with the SDK's own options. end: ends all that a mark names.
+    check: raises HostGone if the sandbox has ended, which a status other than 0 may come from.
     Raises HostGone, HostUnreachable if the connection can't be made anew.
     """
     deadline = 0.0
@@ -73,8 +78,13 @@ def attach(start: Start, end: Callable[[str], None], argv: Sequence[str]) -> int
             one = _Attachment(start, argv)
             try:
                 status = ask(one.run(), timeout=None)
-                if status != _AGAIN:
-                    return status
+                if status == _AGAIN:
+                    continue
+                if status != 0:
+                    check(_TRIES if status not in _OWN else 1)
+                if status not in _OWN:
+                    _tell(_RESET)
+                return status
             except HostGone:
                 _tell(_RESET)
                 raise

@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from mng.errors import CannotRun, HostError, HostUnreachable
+from mng.errors import CannotRun, HostError, HostGone, HostUnreachable
 from mng.hosts.modal_client import ask, sdk, together
 from mng.hosts.provider import script
 from mng.model.transport import Completed
@@ -75,7 +75,24 @@ class SandboxTransport:
         """Hand over the terminal, and attach anew when the connection breaks."""
         from mng.hosts.modal_terminal import attach
 
-        return attach(partial(_start, self.box), self._end, argv)
+        return attach(partial(_start, self.box), self._end, self._check_alive, argv)
+
+    def _check_alive(self, tries: int) -> None:
+        """Raise HostGone if the sandbox has ended. tries: looks, half a second apart."""
+        if (code := ask(_code(self.box, tries))) is not None:
+            raise HostGone(how_it_ended(code), hint="mng list")
+
+
+async def _code(box: Sandbox, tries: int) -> int | None:
+    """The status that a sandbox has ended with; None as long as it lives."""
+    while (code := await box.poll.aio()) is None and (tries := tries - 1) > 0:
+        await asyncio.sleep(0.5)
+    return code
+
+
+def how_it_ended(code: int) -> str:
+    """What a sandbox has ended of, by its status."""
+    return {0: "it has ended", 124: "its time was over"}.get(code, "Modal ended it")
 
 
 async def _start(box: Sandbox, argv: Sequence[str], *, mark: str = "", **how: Any) -> Any:

@@ -22,6 +22,8 @@ Condition = Literal["started", "ready", "idle", "done"]
 Restart = Literal["never", "on-failure", "always"]
 Permissions = Literal["ask", "accept-edits", "bypass"]
 
+MODAL_LONGEST = 24 * 3600  # seconds: Modal ends every sandbox then
+
 
 class Change(StrEnum):
     """What it takes to make a live thing follow a changed field."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from mng.model.spec import AgentSpec, Change, HostSpec, change_class
 
 _LONGEST = 40
 _AROUND = 10  # characters of context around what differs
+_IN_FILE = {"guard": "shared_tree.guard"}  # fields that the file calls otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +23,23 @@ class Drift:
     words: str
 
 
-def drift(recorded: HostSpec | AgentSpec, wanted: HostSpec | AgentSpec) -> tuple[Drift, ...]:
-    """The differing fields in the order of the spec; () if there are none."""
+def drift(
+    recorded: HostSpec | AgentSpec, wanted: HostSpec | AgentSpec, *, provider: str = ""
+) -> tuple[Drift, ...]:
+    """The differing fields in the order of the spec; () if there are none.
+
+    provider: of a host, for what only it understands stands in the file under its name.
+    """
     if recorded == wanted:
         return ()
     before, after = recorded.to_json(), wanted.to_json()
+    called = {**_IN_FILE, "options": provider or "options"}
+
+    def words(name: str) -> str:
+        return ", ".join(sorted(_words(called.get(name, name), before[name], after[name])))
+
     return tuple(
-        Drift(name, change_class(type(wanted), name), _words(name, before[name], after[name]))
+        Drift(name, change_class(type(wanted), name), words(name))
         for name, known in type(wanted).__dataclass_fields__.items()
         if known.compare and before[name] != after[name]
     )
@@ -42,19 +54,37 @@ def in_words(drifts: Sequence[Drift], *changes: Change) -> str:
     return ", ".join(one.words for one in drifts if one.change in changes)
 
 
-def _words(name: str, before: Any, after: Any) -> str:
-    if not isinstance(before, dict | list) or not isinstance(after, dict | list):
-        return f"{name}: {_change(before, after)}"
+def _words(path: str, before: Any, after: Any) -> Iterator[str]:
+    """Every value that differs, by the path at which it stands in the file."""
+    if _is_section(before, after) or _is_section(after, before):
+        one, other = before or {}, after or {}
+        keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
+        for key in keys:
+            yield from _words(f"{path}.{key}", one.get(key), other.get(key))
+        if keys:
+            return
+    if not isinstance(before, list) or not isinstance(after, list):
+        yield f"{path}: {_change(*map(_UNITS.get(path, _as_is), (before, after)))}"
+        return
     # Imported here: 0.1 s that a plan without drift doesn't pay.
     from deepdiff import DeepDiff
 
-    parts: list[str] = []
     tree = DeepDiff(before, after, view="tree", ignore_order=False, verbose_level=1)
     for changes in tree.values():
         for change in changes:
-            path = name + "".join(f".{key}" for key in change.path(output_format="list"))
-            parts.append(f"{path}: {_change(change.t1, change.t2)}")
-    return ", ".join(sorted(parts))
+            whole = path + "".join(f".{key}" for key in change.path(output_format="list"))
+            yield f"{whole}: {_change(change.t1, change.t2)}"
+
+
+def _is_section(value: Any, other: Any) -> bool:
+    """A mapping beside another one or none, but for one that names a secret that is new."""
+    if not isinstance(value, dict):
+        return False
+    return isinstance(other, dict) or (other is None and set(value) != {"secret"})
+
+
+def _as_is(value: Any) -> Any:
+    return value
 
 
 def _change(before: Any, after: Any) -> str:
@@ -67,6 +97,26 @@ def _change(before: Any, after: Any) -> str:
         tail = _same(one[head:][::-1], other[head:][::-1])
         one, other = (_part(text, head, len(text) - tail) for text in (one, other))
     return f"{one} -> {other}"
+
+
+def size(mebibytes: int | None) -> str | None:
+    """MiB as a file has them: `512MiB`, `4GiB`."""
+    if mebibytes is None:
+        return None
+    return f"{mebibytes}MiB" if mebibytes % 1024 else f"{mebibytes // 1024}GiB"
+
+
+def duration(seconds: int | None) -> str | None:
+    """Seconds as a file has them: `90s`, `25m`, `24h`, `1h30m`."""
+    if seconds is None or 60 < seconds < 120:
+        return None if seconds is None else f"{seconds}s"
+    parts = (seconds // 3600, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s")
+    return "".join(f"{number}{unit}" for number, unit in parts if number)
+
+
+_UNITS: dict[str, Callable[[Any], Any]] = {
+    "timeout": duration, "idle_timeout": duration, "modal.memory": size,
+}  # fmt: skip
 
 
 def _same(one: str, other: str) -> int:
@@ -98,9 +148,11 @@ def _flat(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, dict) and set(value) == {"secret"}:
         return f"secret {value['secret']}"
-    text = " ".join(value) if isinstance(value, list) and _all_text(value) else str(value)
+    if isinstance(value, dict | list) and not _all_text(value):
+        value = json.dumps(value, ensure_ascii=False)
+    text = " ".join(value) if isinstance(value, list) else str(value)
     return " ".join(text.split())
 
 
-def _all_text(values: list[Any]) -> bool:
-    return all(isinstance(value, str) for value in values)
+def _all_text(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)

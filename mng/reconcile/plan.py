@@ -18,13 +18,13 @@ from mng.model.action import (
     UpdateHost,
 )  # fmt: skip
 from mng.model.name import AgentName, HostName
-from mng.model.spec import Change, Desired, WantedHost
+from mng.model.spec import Change, Desired, HostSpec, WantedHost
 from mng.model.world import LiveAgent, LiveHost, World
 from mng.reconcile.agents import by_need, cost_of_end, plan_agent, plan_end
 from mng.reconcile.builder import Builder, count, not_owned
-from mng.reconcile.drift import drift, in_words
+from mng.reconcile.drift import Drift, drift, in_words
 
-_EASY = {"setup", "env", "timeout", "idle_timeout"}  # may change while a host is being made
+_EASY = {"setup", "env", "timeout", "idle_timeout"}
 
 
 def build_plan(
@@ -102,7 +102,7 @@ def _plan_ended(builder: Builder, live: LiveHost, wanted: WantedHost) -> None:
 
 def _bring_back(builder: Builder, live: LiveHost, wanted: WantedHost) -> None:
     """As it was, where the user has to agree to what differs."""
-    drifts = drift(live.spec, wanted.spec)
+    drifts = drift(live.spec, wanted.spec, provider=live.name.provider)
     spec, kept = wanted.spec, live.kept
     if words := in_words(drifts, Change.REPLACE):
         held = _why_not_replaced(builder, live, builder.world.agents_on(live.name), words)
@@ -151,12 +151,11 @@ def _may_manage_host(builder: Builder, live: LiveHost, wanted: WantedHost) -> bo
 
 def _converge_host(builder: Builder, live: LiveHost, wanted: WantedHost) -> None:
     # How its tree came to be is the host's to say, and still counts where that is not finished.
-    spec = dataclasses.replace(wanted.spec, restored=live.spec.restored)
-    drifts = drift(live.spec, spec)
+    name, spec = live.name, dataclasses.replace(wanted.spec, restored=live.spec.restored)
+    drifts = _as_it_costs(drift(live.spec, spec, provider=name.provider), live, spec)
     hard = {one.field for one in drifts if one.change is Change.REPLACE}
-    name = live.name
     # One that is to be stopped is not opened for that.
-    easy = bool(live.unfinished) and hard <= _EASY and not wanted.stopped
+    easy = bool(live.unfinished) and hard <= _easy(live) and not wanted.stopped
     # Who asks for another host gets it, though the end of this one was interrupted.
     if hard and (not easy or name.name in builder.consent.replace_host):
         _replace_host(builder, live, wanted, in_words(drifts, Change.REPLACE))
@@ -170,6 +169,21 @@ def _converge_host(builder: Builder, live: LiveHost, wanted: WantedHost) -> None
         finish = CreateHost(name, spec, wanted.owner)
         because = f"unfinished: {live.unfinished}"
         builder.made[name] = builder.add(finish, because, [builder.made.get(name)], wanted.at)
+
+
+def _as_it_costs(drifts: tuple[Drift, ...], live: LiveHost, wanted: HostSpec) -> tuple[Drift, ...]:
+    """A machine with a deadline got it when it was made, and nothing moves it any more."""
+    if live.expires is None or wanted.timeout == live.expires - live.created:
+        return drifts
+    return tuple(
+        dataclasses.replace(one, change=Change.REPLACE) if one.field == "timeout" else one
+        for one in drifts
+    )
+
+
+def _easy(live: LiveHost) -> set[str]:
+    """What may change while a host is being made."""
+    return _EASY if live.expires is None else _EASY - {"timeout"}
 
 
 def _replace_host(builder: Builder, live: LiveHost, wanted: WantedHost, words: str) -> None:

@@ -104,6 +104,20 @@ def test_a_terminal_that_is_closed_leaves_nothing_attached(up: Cloud, screen: Te
     eventually(lambda: clients(up) == [])
 
 
+def test_a_sandbox_that_ends_gives_the_terminal_back(up: Cloud, screen: Terminal) -> None:
+    """With what has happened and the next command, out of the screen that tmux has switched to."""
+    for box in up.sandboxes():
+        box.terminate()
+
+    assert screen.ends() == 1
+    assert screen.screen().count(b"\x1b[?1049l") == 1
+    assert screen.settings() == screen.before
+    said = screen.screen().rpartition(b"\x1b[0m")[2].decode().split("\r\n")
+    assert said == [
+        "", "mng: host box.modal: Modal ended it", "  try: mng start box.modal   or   mng up", ""
+    ]  # fmt: skip
+
+
 def test_a_cut_connection_is_not_noticed(up: Cloud, loopback: Loopback) -> None:
     """What is shown and what is typed go on where they were."""
     loopback.inject({"rpc": "TaskExecStdioRead", "kind": "cut", "seconds": 0.5, "times": None})

@@ -5,8 +5,11 @@ from __future__ import annotations
 import socket
 import time
 
+import modal
 import pytest
 
+from mng.errors import HostError
+from mng.hosts.modal_client import translated
 from tests.modal_loopback.fixture import Loopback
 from tests.scenarios.stage import demo
 
@@ -50,6 +53,47 @@ def test_a_silent_modal_costs_ten_seconds_at_most(cloud: Cloud) -> None:
     assert (listed.status, asked.status) == (0, 1)
     assert "WAITING" in listed.out
     assert "did not answer within 8 s" in listed.err
+
+
+def test_doctor_tries_the_token(cloud: Cloud) -> None:
+    """That there is one says nothing; exit 1 where it is refused, or where nobody answers."""
+    good = cloud.must("doctor")
+    wrong = cloud.mng("doctor", env={"MODAL_TOKEN_SECRET": "as-wrong"})
+    away = cloud.mng("doctor", env={"MODAL_SERVER_URL": "http://127.0.0.1:9"})
+
+    assert "ok  modal: it takes the token\n" in good.out
+    assert (wrong.status, away.status) == (1, 1)
+    assert "BAD modal: Modal refused the token: " in wrong.out
+    assert "BAD modal: Modal can't be reached: " in away.out
+    assert all("ok  git" in done.out for done in (good, wrong, away))
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("Secret 'anthropic' not found", "modal secret create anthropic ANTHROPIC_API_KEY=..."),
+        ("Secret 'db' not found in environment 'main'", "modal secret create db KEY=VALUE"),
+        ("Environment 'dev' not found", "modal environment create dev"),
+        ("Volume 'v-1' not found", "modal volume create v-1"),
+        ("Volume vo-1 not found", "mng list"),
+        ("Sandbox not found", "mng list"),
+    ],
+)
+def test_what_is_missing_at_modal_is_made_by_the_hint(words: str, hint: str) -> None:
+    """Only its user can make a secret, and knows what is to be in it."""
+    with pytest.raises(HostError) as raised, translated():
+        raise modal.exception.NotFoundError(words)
+
+    assert raised.value.hint == hint
+
+
+def test_a_host_whose_secret_is_missing_says_how_to_make_it(cloud: Cloud) -> None:
+    """`mng list` would show nothing, and lead nowhere."""
+    done = cloud.up(cloud.cloud_team({"a": demo()}, modal={"secrets": ["anthropic"]}))
+
+    assert done.status == 1
+    assert "Modal has no secret 'anthropic'" in done.err
+    assert "try: modal secret create anthropic ANTHROPIC_API_KEY=..." in done.err
 
 
 @pytest.mark.parametrize(

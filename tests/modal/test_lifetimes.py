@@ -201,7 +201,8 @@ def test_a_stopped_host_has_what_was_installed_when_it_starts(cloud: Cloud) -> N
         "box", "echo installed >/opt/tool; echo /ignored >>.git/info/exclude; touch ignored"
     )
 
-    cloud.must("stop", "box")
+    stopped = cloud.must("stop", "box").err
+    assert "host box.modal stopped: its work was kept; mng start box.modal brings" in stopped
     assert cloud.sandboxes() == []
     assert (host(cloud)["state"], cloud.state("a")) == ("STOPPED", "STOPPED")
     cloud.must("start", "box")
@@ -299,7 +300,7 @@ def test_without_its_snapshot_a_stopped_host_comes_back_from_its_save(
 
 
 def test_gc_lists_the_hosts_that_no_team_claims(cloud: Cloud) -> None:
-    """By their teams where files are given; else those whose file is not there any more."""
+    """As soon as their file is not there any more; until then they are their team's to end."""
     file = cloud.cloud_team({"a": demo()})
     cloud.must("up", "-f", file)
     other = cloud.team({"b": demo()}, file="other.yaml", name="other")
@@ -309,9 +310,9 @@ def test_gc_lists_the_hosts_that_no_team_claims(cloud: Cloud) -> None:
     listed = cloud.must("gc", "-f", other)
     file.unlink()
 
-    for done in (listed, cloud.must("gc")):
+    for done, way in ((listed, "down auth"), (cloud.must("gc"), "destroy box.modal")):
         assert done.out.splitlines()[1].split()[:3] == ["box.modal", "RUNNING", "auth"]
-        assert "try: mng destroy box.modal" in done.err
+        assert f"try: mng {way}\n" in done.err
     assert len(cloud.sandboxes()) == 1
 
 

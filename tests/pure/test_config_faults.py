@@ -110,6 +110,11 @@ def test_a_long_line_is_cut_around_the_fault(files: Files) -> None:
         ("hosts: {h: {timeout: 0s}}", "1:22: a duration must be more than 0"),
         ("hosts: {h: {timeout: ''}}",
          "1:22: '' is not a duration; write 90s, 20m, 8h, 1d or 1h30m"),
+        ("hosts: {h: {provider: modal, timeout: 30h}}",
+         "1:39: Modal ends a host after 24h; write 24h"),
+        ("agents: {a: {type: codex, permissions: bypass}}",
+         "1:40: agent 'a' would run any command on this machine unasked; "
+         "write permissions: ask, or allow_unsafe: true"),
         ("vars: {a: {b: c}}", "1:11: 'a' must be text, not a mapping"),
         ("vars: {env: c}", "1:8: 'env' is the environment; no variable can have its name"),
         ("naem: a", "1:1: unknown key 'naem'; did you mean 'name'?"),
@@ -118,6 +123,20 @@ def test_a_long_line_is_cut_around_the_fault(files: Files) -> None:
 def test_a_fault_is_told_in_plain_words(files: Files, text: str, fault: str) -> None:
     """One mistake is one fault, at its own character, without a word of the machinery."""
     assert files.faults(text + "\n") == [f"team.yaml:{fault}"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hosts: {h: {provider: modal, timeout: 24h}}",
+        "hosts: {h: {timeout: 30h}}",
+        "agents: {a: {type: codex, permissions: bypass, allow_unsafe: true}}",
+        "hosts: {h: {provider: modal}}\nagents: {a: {type: codex, permissions: bypass}}",
+    ],
+)
+def test_what_up_takes_is_no_fault(files: Files, text: str) -> None:
+    """A limit of one provider, and a danger on one's own machine, are none elsewhere."""
+    assert files.load(text + "\n").desired
 
 
 def test_what_refers_to_a_broken_thing_is_no_fault(files: Files) -> None:

@@ -11,7 +11,7 @@ from mng.reconcile.drift import classes, drift, in_words, show
 
 
 def words(before: HostSpec | AgentSpec, after: HostSpec | AgentSpec) -> str:
-    return in_words(drift(before, after), *Change)
+    return in_words(drift(before, after, provider="modal"), *Change)
 
 
 @pytest.mark.parametrize("spec", [HostSpec(), AgentSpec(type="demo")], ids=["host", "agent"])
@@ -101,9 +101,32 @@ def test_a_spec_comes_back_from_its_record() -> None:
         (
             HostSpec(options={"image": {"apt": ["git"], "python": "3.11"}}),
             HostSpec(options={"image": {"apt": ["git", "tmux"], "python": "3.12"}}),
-            "options.image.apt.1: - -> tmux, options.image.python: 3.11 -> 3.12",
+            "modal.image.apt.1: - -> tmux, modal.image.python: 3.11 -> 3.12",
         ),
-        (HostSpec(), HostSpec(source="/s", timeout=60), "source: - -> /s, timeout: - -> 60"),
+        (
+            HostSpec(options={"memory": 512, "secrets": ["a"]}),
+            HostSpec(options={"image": {"apt": ["git", "tmux"], "python": "3.12"}, "cpu": 2}),
+            "modal.cpu: - -> 2, modal.image.apt: - -> git tmux, modal.image.python: - -> 3.12, "
+            "modal.memory: 512MiB -> -, modal.secrets: a -> -",
+        ),
+        (
+            HostSpec(options={"memory": 4096, "volumes": {}}),
+            HostSpec(options={"memory": 8192, "volumes": {"/cache": "v"}, "image": {}}),
+            "modal.image: - -> {}, modal.memory: 4GiB -> 8GiB, modal.volumes./cache: - -> v",
+        ),
+        (
+            HostSpec(options={"block_network": False}),
+            HostSpec(options={"disks": [{"gb": 1}]}, guard=False),
+            'shared_tree.guard: true -> false, modal.block_network: false -> -, '
+            'modal.disks: - -> [{"gb": 1}]',
+        ),
+        (HostSpec(), HostSpec(source="/s", timeout=60), "source: - -> /s, timeout: - -> 1m"),
+        (
+            HostSpec(timeout=28800, idle_timeout=90),
+            HostSpec(timeout=1500, idle_timeout=5400),
+            "timeout: 8h -> 25m, idle_timeout: 90s -> 1h30m",
+        ),
+        (HostSpec(timeout=86400), HostSpec(timeout=3661), "timeout: 24h -> 1h1m1s"),
     ],
 )  # fmt: skip
 def test_a_difference_is_told_where_it_is(

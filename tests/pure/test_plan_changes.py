@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -119,7 +120,37 @@ def test_an_in_place_change_of_a_host_touches_nothing_on_it() -> None:
     desired = wants(want_host("h", timeout=60, env={"A": "1"}), want("a"))
 
     assert rows(desired, a_world(host("h"), agent("a"))) == [
-        "~ host h.local env.A: - -> 1, timeout: - -> 60"
+        "~ host h.local env.A: - -> 1, timeout: - -> 1m"
+    ]
+
+
+def test_a_deadline_that_was_given_at_the_making_is_held() -> None:
+    """Modal ends a sandbox when it was told to at first; how long agents may idle is read live."""
+    live = replace(host("h", timeout=28800), created=1000, expires=1000 + 28800)
+
+    assert rows(wants(want_host("h", timeout=1500)), a_world(live)) == [
+        "! host h.local timeout: 8h -> 25m held (--replace-host h)"
+    ]
+    assert rows(wants(want_host("h", timeout=28800, idle_timeout=60)), a_world(live)) == [
+        "~ host h.local idle_timeout: - -> 1m"
+    ]
+
+
+def test_a_deadline_that_is_as_wanted_needs_no_other_host() -> None:
+    """Without a `timeout:` it is the provider's longest; to write that down changes nothing."""
+    live = replace(host("h"), created=1000, expires=1000 + 86400)
+
+    assert rows(wants(want_host("h", timeout=86400)), a_world(live)) == [
+        "~ host h.local timeout: - -> 24h"
+    ]
+
+
+def test_a_deadline_is_held_also_while_the_host_is_being_made() -> None:
+    """Its machine has it from the first moment; a setup that is mended comes with it or later."""
+    live = replace(host("h", unfinished="setup", setup="mkae"), created=1000, expires=2000)
+
+    assert rows(wants(want_host("h", setup="make", timeout=60)), a_world(live)) == [
+        "! host h.local setup: mkae -> make, timeout: - -> 1m held (--replace-host h)"
     ]
 
 
@@ -129,7 +160,7 @@ def test_an_in_place_change_of_a_host_touches_nothing_on_it() -> None:
         ({"source": "/new"}, "source: - -> /new"),
         ({"work_dir": "/w"}, "work_dir: - -> /w"),
         ({"setup": "make"}, "setup: - -> make"),
-        ({"options": {"cpu": 2}}, "options.cpu: - -> 2"),
+        ({"options": {"cpu": 2}}, "local.cpu: - -> 2"),
     ],
 )
 def test_a_replace_class_change_of_a_host_is_held(spec: dict[str, Any], words: str) -> None:

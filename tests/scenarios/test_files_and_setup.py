@@ -95,6 +95,23 @@ def test_a_setup_that_fails_names_the_command_that_shows_its_output(stage: Stage
     assert (done.status, said) == (1, "line 1\nline 2\nline 3\n")
 
 
+def test_a_setup_that_has_failed_is_told_by_list_and_plan(stage: Stage) -> None:
+    """That it did, with which status, and which command shows why; until one is well."""
+    host = {"source": str(stage.repo), "setup": "echo line 1; exit 3"}
+    file = stage.team({"ada": demo()}, host=host)
+    assert stage.up(file).status == 1
+
+    listed, plan = stage.mng("list"), stage.must("plan", "-f", file).out
+    (told,) = stage.listed()["hosts"]
+    words, _, command = told["reason"].partition(": ")
+    assert (told["state"], words) == ("CREATING", "setup ended with status 3")
+    assert stage.must(*shlex.split(command)[1:]).out == "line 1\n"
+    assert f"mng: host box.local: {told['reason']}" in listed.err
+    assert f"unfinished: {told['reason']}" in plan
+    stage.must("up", "-f", stage.team({"ada": demo()}, host={**host, "setup": "true"}))
+    assert stage.listed()["hosts"][0]["reason"] == ""
+
+
 def test_one_is_no_plural(stage: Stage) -> None:
     """`1 commits` is told by no command."""
     file = stage.raised({"ada": demo()})
@@ -193,6 +210,21 @@ def test_doctor_finds_what_is_there(stage: Stage) -> None:
 
     assert re.search(r"^ok +tmux \d", out, re.M)
     assert re.search(r"^ok +git \d", out, re.M)
+
+
+def test_doctor_takes_no_base_url_for_a_credential(stage: Stage) -> None:
+    """Only a key or a token is one."""
+    bin_ = stage.root / "bin"
+    bin_.mkdir()
+    (bin_ / "claude").symlink_to("/bin/true")
+    env = {"PATH": f"{bin_}:{stage.env['PATH']}", "ANTHROPIC_BASE_URL": "http://127.0.0.1:1"}
+
+    without = stage.must("doctor", env=env).out
+    with_key = stage.must("doctor", env={**env, "ANTHROPIC_API_KEY": "k"}).out
+
+    assert "ok  claude: none of ANTHROPIC_API_KEY, " in without
+    assert "only a login of its own, ANTHROPIC_BASE_URL\n" in without
+    assert "ok  claude: ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL\n" in with_key
 
 
 def path_without(stage: Stage, missing: str) -> str:

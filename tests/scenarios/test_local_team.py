@@ -229,6 +229,19 @@ def test_exec_says_125_when_nothing_can_run(stage: Stage) -> None:
     assert stage.mng("exec", "ada", "true").status == 125
 
 
+@pytest.mark.alike("a mistake that is seen before any host is looked at")
+@pytest.mark.parametrize(
+    "option", [["--timeout", "2s"], ["--timeout=2s"], ["--help"]], ids=" ".join
+)
+def test_an_option_of_exec_behind_the_name_is_a_mistake(stage: Stage, option: list[str]) -> None:
+    """It would be taken for the program; behind `--` everything is the command's own."""
+    done = stage.mng("exec", "ada", *option, "true")
+
+    assert (done.status, done.out) == (2, "")
+    said = f"mng: {option[0]}: options come before the name\n  try: mng exec {option[0]} ... ada"
+    assert done.err.startswith(said)
+
+
 def test_exec_that_is_ended_by_its_timeout_says_so(stage: Stage) -> None:
     """124 comes with one line on stderr."""
     stage.raised({"ada": demo()})

@@ -171,6 +171,21 @@ def test_gc_shows_hosts_that_no_file_claims(stage: Stage) -> None:
     assert "try: mng destroy box.local den.local" in done.err
 
 
+def test_gc_proposes_to_destroy_no_host_of_a_team_that_has_its_file(stage: Stage) -> None:
+    """With -f those of other teams are shown, too, with the command of whoever has their file."""
+    file = stage.raised({"ada": demo()})
+    other = stage.team({"bob": demo()}, file="other.yaml", name="other")
+
+    done = stage.must("gc", "-f", other)
+
+    assert done.out.splitlines()[0].split()[0] == "OTHERS"
+    assert done.out.splitlines()[1].split()[:3] == ["box.local", "RUNNING", "auth"]
+    assert f"mng: team auth has {file}\n  try: mng down auth\n" in done.err
+    assert "destroy" not in done.err
+    stage.must("down", "auth")  # as it is proposed
+    assert stage.listed()["hosts"] == []
+
+
 def test_gc_removes_what_is_old_after_asking(stage: Stage) -> None:
     """Without a terminal and --yes it is held: exit 3. What is young stays."""
     stage.raised({"ada": demo()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import time
 from typing import Any
@@ -209,6 +210,25 @@ def test_timeout_ends_up_with_124(stage: Stage) -> None:
     assert stage.told("ada") == ["A"]
 
 
+@pytest.mark.local_only("a sandbox has a PATH of its own, on which no tmux is slow")
+def test_a_timeout_that_passes_under_the_look_begins_nothing(stage: Stage) -> None:
+    """The time counts from the command's first moment, and a slow host does not stretch it."""
+    stage.raised({"ada": demo()})
+    bin_ = stage.root / "bin"
+    bin_.mkdir()
+    (bin_ / "tmux").write_text(f'#!/bin/sh\nsleep 6\nexec {shutil.which("tmux")} "$@"\n')
+    (bin_ / "tmux").chmod(0o755)
+    file = stage.team({"ada": demo(), "bob": demo()})
+    began = time.monotonic()
+
+    done = stage.up(file, "--timeout", "1s", env={"PATH": f"{bin_}:{stage.env['PATH']}"})
+
+    assert time.monotonic() - began < 4
+    assert (done.status, done.out) == (124, "")
+    assert done.err == "mng: --timeout has passed before anything was begun; run it again\n"
+    assert list(stage.agents()) == ["ada"]
+
+
 def test_ready_timeout_leaves_the_message_pending(stage: Stage) -> None:
     """An agent that isn't ready in time is no failure: exit 0, and a later up says it."""
     file = stage.team({"ada": slow("A")})
@@ -278,3 +298,5 @@ def test_wait_for_blocked_finds_a_dialog(stage: Stage) -> None:
     stage.must("message", "ada", "/ask")
 
     assert "BLOCKED" in stage.must("wait", "ada", "--for", "blocked", "--timeout", "20s").out
+    done = stage.mng("wait", "ada", "--for", "idle", "--timeout", "1s")
+    assert (done.status, done.err.splitlines()[1]) == (124, "  try: mng connect ada@box")

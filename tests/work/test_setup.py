@@ -59,7 +59,7 @@ def test_setup_runs_where_the_source_lies(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("script", ["false\ntrue", "echo hi; exit 3", "f() {\n oops", "kill -9 $$"])
 def test_a_failed_setup_is_tried_again(machine: Machine, script: str) -> None:
-    """Any line that fails ends it; nothing is recorded."""
+    """Any line that fails ends it; what is recorded is that it failed, and not that it ran."""
     for _ in range(2):
         with pytest.raises(SetupFailed, match="setup ended with status"):
             run_setup(machine, "echo run >>../runs\n" + script, {}, say=quiet)
@@ -67,6 +67,10 @@ def test_a_failed_setup_is_tried_again(machine: Machine, script: str) -> None:
     if "oops" not in script:
         assert Path(machine.home, "runs").read_text() == "run\n" * 2
     assert not Path(machine.home, "setup.done").exists()
+    status, _, log = Path(machine.home, "setup.failed").read_text().rstrip().partition(" ")
+    assert (status.isdecimal(), log) == (True, f"{machine.home}/setup.log")
+    run_setup(machine, "true", {}, say=quiet)
+    assert not Path(machine.home, "setup.failed").exists()
 
 
 def test_the_error_has_the_end_of_the_output(machine: Machine) -> None:

@@ -5,7 +5,7 @@ nonce=$1
 shift
 now=$(date +%s)
 echo "now $now nonce $nonce"
-for fact in host.json work.done setup.done closing keep.failed; do
+for fact in host.json work.done setup.done setup.failed closing keep.failed; do
     [ ! -f "$fact" ] || { printf 'fact %s ' "$fact"; tr '\n' ' ' <"$fact"; echo; }
 done
 looking=" $* "

@@ -8,7 +8,8 @@
 home=$1 mark=$2 record=$3 saves=$4 back=$5 every=$6 timeout=$7
 trap '' HUP INT
 umask 077
-now=$(date +%s) expires=$(($(date +%s) + timeout))
+now=$(date +%s)
+expires=$((now + timeout))
 mkdir -p "$home"
 rm -rf "$home/saves" "$home/keep" "$home"/keep.* "$home/closing" "$home/sealed"
 ln -s "$saves" "$home/saves"

@@ -22,5 +22,9 @@ cd "$mng_work/${mng_prefix%.}" || exit
     eval "unset mng_text
 $mng_text"
 ) &
-wait $! || exit
+wait $! || {
+    status=$?
+    echo "$status $mng_home/setup.log" >"$mng_home/setup.failed"
+    exit "$status"
+}
 printf '%s\n' "$mng_digest" >"$mng_home/setup.next" && mv "$mng_home/setup.next" "$mng_home/setup.done"
