@@ -87,6 +87,7 @@ class Claude(Program):
         settings = {
             "hooks": self.hooks(_EVENTS), "skipDangerousModePermissionPrompt": bypass,
             "promptSuggestionEnabled": False,
+            "disableDeepLinkRegistration": "disable",  # it would leave a file in the user's home
         }  # fmt: skip
         key = {**settings, "apiKeyHelper": 'printf %s "$MNG_API_KEY"'}
         files = {
