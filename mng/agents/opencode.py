@@ -20,6 +20,7 @@ class OpenCode(Program):
     name = "opencode"
     program = "opencode"
     package = "opencode-ai"
+    login = ".local/share/opencode/auth.json"
     inbox = True
     proof = 10  # its first message takes it long
     credentials = (

@@ -7,11 +7,12 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mng.agents.kind import find_kind
+from mng.agents.kind import AgentKind, find_kind
 from mng.cli.complete import any_names
 from mng.cli.live import pick_any, the_world
 from mng.cli.options import TABLES, NoColor, Output, OutputAs
@@ -165,10 +166,7 @@ def doctor() -> None:
         if not shutil.which(kind.program):
             print(f"-   {name} is not here: {kind.install}")
             continue
-        # Their names alone; a program may also have a login of its own.
-        there = [key for key in kind.credentials if os.environ.get(key)]
-        missing = f"none of {', '.join(kind.credentials[:3])} is set: only a login of its own"
-        print(f"ok  {name}: {', '.join(there) or missing}")
+        print(_credentials(kind))
     print("ok  modal: a token" if has_modal_token() else "-   modal has no token: modal setup")
     home = mng_home()
     try:
@@ -180,6 +178,17 @@ def doctor() -> None:
         bad += 1
         print(f"BAD {home}: {error.strerror}: export MNG_HOME=DIRECTORY")
     raise typer.Exit(1 if bad else 0)
+
+
+def _credentials(kind: AgentKind) -> str:
+    """What its agents here will have: variables, by their names alone, or its own login."""
+    there = [key for key in kind.credentials if os.environ.get(key)]
+    login = (Path.home() / kind.login).is_file()
+    if all(key.endswith("_BASE_URL") for key in there) and not login:
+        keys = [key for key in kind.credentials if not key.endswith("_BASE_URL")]
+        found = f"no {' or '.join(keys)} is set"
+        return f"-   {kind.name}: {found}, and there is no ~/{kind.login}: {kind.program}"
+    return f"ok  {kind.name}: {', '.join([*there, *[f'~/{kind.login}'] * login])}"
 
 
 def _version(program: str, flag: str) -> tuple[int, ...] | None:
