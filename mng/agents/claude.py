@@ -19,13 +19,14 @@ _EVENTS = {
 # What a person would be asked at a first start is settled in the agent's own configuration.
 _CONFIG = '{"hasCompletedOnboarding":true,"theme":"dark",'
 _CONFIG += '"projects":{"%s":{"hasTrustDialogAccepted":true}}}'
+_LOGIN = ".claude/.credentials.json"
 _PREPARE = (
     SESSION
     + 'mkdir -p "$CLAUDE_CONFIG_DIR"\n[ -e "$CLAUDE_CONFIG_DIR/.claude.json" ] || '
     + trusted(_CONFIG)
     + ' >"$CLAUDE_CONFIG_DIR/.claude.json"\n'
     + shared(
-        ".claude/.credentials.json", "$CLAUDE_CONFIG_DIR/.credentials.json",
+        _LOGIN, "$CLAUDE_CONFIG_DIR/.credentials.json",
         "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN",
     )
     + """\
@@ -57,6 +58,7 @@ class Claude(Program):
     name = "claude"
     program = "claude"
     package = "@anthropic-ai/claude-code"
+    login = _LOGIN
     credentials = (
         "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN",
         "ANTHROPIC_BASE_URL",
@@ -87,6 +89,7 @@ class Claude(Program):
         settings = {
             "hooks": self.hooks(_EVENTS), "skipDangerousModePermissionPrompt": bypass,
             "promptSuggestionEnabled": False,
+            "disableDeepLinkRegistration": "disable",  # it would leave a file in the user's home
         }  # fmt: skip
         key = {**settings, "apiKeyHelper": 'printf %s "$MNG_API_KEY"'}
         files = {

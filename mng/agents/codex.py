@@ -16,13 +16,14 @@ _EVENTS = {
 }  # fmt: skip
 _CONFIG = 'check_for_update_on_startup = false\\n[projects."%s"]\\ntrust_level = "trusted"'
 
+_LOGIN = ".codex/auth.json"
 # A key in its usual variable is not enough for it; a provider that names the variable is.
 _PREPARE = (
     SESSION
     + 'mkdir -p "$CODEX_HOME"\n[ -e "$CODEX_HOME/config.toml" ] || '
     + trusted(_CONFIG)
     + ' >"$CODEX_HOME/config.toml"\n'
-    + shared(".codex/auth.json", "$CODEX_HOME/auth.json", "OPENAI_API_KEY")
+    + shared(_LOGIN, "$CODEX_HOME/auth.json", "OPENAI_API_KEY")
     + """\
 if [ -n "${OPENAI_API_KEY:-}" ]; then
     url=${OPENAI_BASE_URL:-https://api.openai.com/v1}
@@ -45,6 +46,7 @@ class Codex(Program):
     name = "codex"
     program = "codex"
     package = "@openai/codex"
+    login = _LOGIN
     credentials = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
     # Its history's glyph is dim, and a dialog that has the same one ends in other words.
     composer = Composer(

@@ -12,10 +12,11 @@ from mng.model.spec import AgentSpec
 
 _EVENTS = {"SessionStart": "", "BeforeAgent": "took '--- Content from referenced files ---'",
            "AfterAgent": "", "Notification": "", "AfterTool": "edited"}  # fmt: skip
+_LOGIN = ".gemini/oauth_creds.json"
 _PREPARE = (
     SESSION
     + 'own="$GEMINI_CLI_HOME/.gemini"\nmkdir -p "$own"\n'
-    + shared(".gemini/oauth_creds.json", "$own/oauth_creds.json", "GEMINI_API_KEY")
+    + shared(_LOGIN, "$own/oauth_creds.json", "GEMINI_API_KEY")
     + """\
 how=gemini-api-key
 [ -n "${GEMINI_API_KEY:-}" ] || [ ! -e "$own/oauth_creds.json" ] || how=oauth-personal
@@ -48,6 +49,7 @@ class Gemini(Program):
     name = "gemini"
     program = "gemini"
     package = "@google/gemini-cli"
+    login = _LOGIN
     queues = False  # it joins what it has queued to one message
     named = MappingProxyType({"name": "mng"})  # else it shows the whole command at each turn
     enter_delay = 0.5  # Enter within its paste window is swallowed

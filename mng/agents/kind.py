@@ -97,7 +97,8 @@ class AgentKind:
     rests: a file below its directory and the regular expression of a line there, by which it says
     that it waits for input; `{pid}` stands for its process. None if it says nothing of itself.
     credentials: variables that it gets from the environment of whoever starts it, where they are
-    set. program: its executable, "" if it needs none. install: shell text that installs it.
+    set. login: where its own login lies, below the user's home, "" if it has none there.
+    program: its executable, "" if it needs none. install: shell text that installs it.
     """
 
     name: str
@@ -110,6 +111,7 @@ class AgentKind:
     inbox = False
     rests: tuple[str, str] | None = None
     credentials: tuple[str, ...] = ()
+    login = ""
     program = ""
     install = ""
 

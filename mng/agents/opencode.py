@@ -7,15 +7,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mng.agents.kind import Launch
-from mng.agents.program import SESSION, Program, shared
+from mng.agents.program import SESSION, Program
 from mng.model.spec import AgentSpec, MessageSpec
 
 _PLUGIN = Path(__file__).with_name("plugins") / "opencode.js"
-_PREPARE = (
-    SESSION
-    + 'mkdir -p "$XDG_DATA_HOME/opencode" "$MNG_AGENT_DIR/inbox"\n'
-    + shared(".local/share/opencode/auth.json", "$XDG_DATA_HOME/opencode/auth.json")
-)
+_PREPARE = SESSION + Path(__file__).with_name("scripts").joinpath("opencode.sh").read_text()
 _NEW = 'rm -f "$MNG_AGENT_DIR/session"\n'
 _RESUME = '[ -z "$session" ] || set -- --session "$session"\n'
 
@@ -24,6 +20,7 @@ class OpenCode(Program):
     name = "opencode"
     program = "opencode"
     package = "opencode-ai"
+    login = ".local/share/opencode/auth.json"
     inbox = True
     proof = 10  # its first message takes it long
     credentials = (
@@ -54,8 +51,7 @@ class OpenCode(Program):
             ("opencode", *spec.args),
             {"program/mng.js": _PLUGIN.read_bytes()},
             {
-                "XDG_DATA_HOME": "{dir}/home/data", "MNG_MODEL": model,
-                "OPENCODE_CONFIG_CONTENT": json.dumps(config),
+                "MNG_MODEL": model, "OPENCODE_CONFIG_CONTENT": json.dumps(config),
             },
             _PREPARE + (_RESUME if resume else _NEW),
         )  # fmt: skip

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import typer
 
@@ -58,10 +59,11 @@ def _agents(name: str) -> str:
         return f"-   {name} is not here: {kind.install}"
     keys = [key for key in kind.credentials if not key.endswith("_BASE_URL")]
     there = [key for key in kind.credentials if os.environ.get(key)]
-    if not set(keys) & set(there):
-        # A base URL proves nothing, and a program may also have a login of its own.
-        there = [f"none of {', '.join(keys[:3])} is set: only a login of its own", *there]
-    return f"ok  {name}: {', '.join(there)}"
+    login = (Path.home() / kind.login).is_file()
+    if not login and not set(keys) & set(there):  # a base URL proves nothing
+        found = f"no {' or '.join(keys)} is set"
+        return f"-   {name}: {found}, and there is no ~/{kind.login}: {kind.program}"
+    return f"ok  {name}: {', '.join([*there, *[f'~/{kind.login}'] * login])}"
 
 
 def _modal() -> str:

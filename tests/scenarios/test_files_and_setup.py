@@ -212,19 +212,53 @@ def test_doctor_finds_what_is_there(stage: Stage) -> None:
     assert re.search(r"^ok +git \d", out, re.M)
 
 
-def test_doctor_takes_no_base_url_for_a_credential(stage: Stage) -> None:
-    """Only a key or a token is one."""
-    bin_ = stage.root / "bin"
-    bin_.mkdir()
-    (bin_ / "claude").symlink_to("/bin/true")
-    env = {"PATH": f"{bin_}:{stage.env['PATH']}", "ANTHROPIC_BASE_URL": "http://127.0.0.1:1"}
+# What each program can be given: its variables, and where its own login lies.
+CREDENTIALS = {
+    "claude": (
+        ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
+        ".claude/.credentials.json",
+    ),
+    "codex": (("OPENAI_API_KEY",), ".codex/auth.json"),
+    "gemini": (("GEMINI_API_KEY",), ".gemini/oauth_creds.json"),
+    "opencode": (
+        ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"),
+        ".local/share/opencode/auth.json",
+    ),
+}
+SECRET = "sk-dummy-0123456789"
 
-    without = stage.must("doctor", env=env).out
-    with_key = stage.must("doctor", env={**env, "ANTHROPIC_API_KEY": "k"}).out
 
-    assert "ok  claude: none of ANTHROPIC_API_KEY, " in without
-    assert "only a login of its own, ANTHROPIC_BASE_URL\n" in without
-    assert "ok  claude: ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL\n" in with_key
+def told_of(stage: Stage, env: dict[str, str]) -> dict[str, str]:
+    """What `mng doctor` says of each agent program; and it never shows a value."""
+    done = stage.must("doctor", env=env)
+    assert SECRET not in done.all
+    lines = [re.match(r"(ok|-) +(\w+): (.*)", line) for line in done.out.splitlines()]
+    return {line[2]: f"{line[1]} {line[3]}" for line in lines if line and line[2] in CREDENTIALS}
+
+
+def test_doctor_tells_which_credentials_are_there(stage: Stage) -> None:
+    """By the names of the variables, or where a program's own login lies; an address is none."""
+    directory = stage.root / "programs"
+    directory.mkdir()
+    for program in CREDENTIALS:
+        (directory / program).write_text("#!/bin/sh\n")
+        (directory / program).chmod(0o755)
+    env = {"PATH": f"{directory}:{stage.env['PATH']}", "ANTHROPIC_BASE_URL": f"http://{SECRET}"}
+
+    for program, said in told_of(stage, env).items():
+        variables, login = CREDENTIALS[program]
+        assert said.startswith("- ")
+        assert all(name in said for name in (*variables, f"no ~/{login}"))
+    for name in ("ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN", "OPENAI_API_KEY"):
+        told = told_of(stage, {**env, name: SECRET})
+        has = {program for program, said in told.items() if said.startswith("ok ")}
+        assert has == {program for program, (names, _) in CREDENTIALS.items() if name in names}
+        assert all(name in told[program] for program in has)
+    for program, (_, login) in CREDENTIALS.items():
+        (stage.user / login).parent.mkdir(parents=True)
+        (stage.user / login).write_text(SECRET)
+        assert f"~/{login}" in told_of(stage, env)[program]
+        assert told_of(stage, env)[program].startswith("ok ")
 
 
 def path_without(stage: Stage, missing: str) -> str:

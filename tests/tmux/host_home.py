@@ -121,11 +121,11 @@ class Home:
 
     def deliver_args(
         self, text: str, key: str, *, name: str = "ada", incarnation: str = "i1",
-        delay: float = 0.02, pasted: bool = False,
+        delay: float = 0.02, pasted: bool = False, proof: int = 0,
     ) -> list[str]:  # fmt: skip
         size, digest = str(len(text.encode())), remote.digest_of(text)
         paste = "1" if pasted else "0"
-        return [name, incarnation, key, "file", size, digest, str(delay), "0", paste]
+        return [name, incarnation, key, "file", size, digest, str(delay), str(proof), paste]
 
     def deliver(self, text: str, key: str, *, incarnation: str = "i1", pasted: bool = False) -> str:
         return remote.deliver(

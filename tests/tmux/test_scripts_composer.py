@@ -19,22 +19,23 @@ LONG = "a text that is longer than what is compared of it"
 LABEL = Composer(composer.EMPTY, composer.THERE).label
 
 
-def composing(home: Home, deaf: int = 0) -> None:
+def composing(home: Home, deaf: int = 0, away: int = 0) -> None:
     """An agent with a composer, deaf to the first of what Enter says."""
-    argv = [sys.executable, str(PROGRAM), str(home.root / "ada.heard"), str(deaf)]
+    argv = [sys.executable, str(PROGRAM), str(home.root / "ada.heard"), str(deaf), str(away)]
     assert home.start(home.want(argv))[0] == "started"
     eventually(lambda: "below" in home.screen())
 
 
 def args(
-    home: Home, text: str, key: str, *, delay: float = 0.02, pasted: bool = False
+    home: Home, text: str, key: str, *, delay: float = 0.02, pasted: bool = False, proof: int = 0
 ) -> list[str]:
-    plain = home.deliver_args(text, key, delay=delay, pasted=pasted)
+    plain = home.deliver_args(text, key, delay=delay, pasted=pasted, proof=proof)
     return [*plain, composer.EMPTY, composer.THERE, "^$", LABEL]
 
 
-def deliver(home: Home, text: str, key: str, *, pasted: bool = False) -> str:
-    return home.call("deliver", *args(home, text, key, pasted=pasted), stdin=text.encode())
+def deliver(home: Home, text: str, key: str, *, pasted: bool = False, proof: int = 0) -> str:
+    given = args(home, text, key, pasted=pasted, proof=proof)
+    return home.call("deliver", *given, stdin=text.encode())
 
 
 def begin(home: Home, text: str, key: str, delay: float = 0.02) -> subprocess.Popen[bytes]:
@@ -64,6 +65,16 @@ def test_enter_is_repeated_while_the_text_stands_there(home: Home, text: str) ->
 
     assert home.heard() == ["[Pasted text]" if "\n" in text else text]
     assert composed(home) == ""
+
+
+@pytest.mark.parametrize("deaf", [1, 2])
+def test_enter_is_repeated_where_nothing_proves_that_it_was_taken(home: Home, deaf: int) -> None:
+    """While a screen is being drawn anew a text seems to have gone, and is there again."""
+    composing(home, deaf, away=1)
+
+    assert deliver(home, LONG, "k1", proof=2) == "submitted"
+
+    assert (home.heard(), composed(home)) == ([LONG], "")
 
 
 @pytest.mark.parametrize("text", ["X", LONG])

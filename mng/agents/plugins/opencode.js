@@ -17,8 +17,19 @@ function tell(name, payload = {}) {
   replace("event", `${Math.floor(Date.now() / 1000)} ${name}\n${JSON.stringify(payload).slice(0, 4000)}\n`)
 }
 
+// OpenCode has read where its own homes are; what it runs has the user's, see opencode.sh.
+function giveBack() {
+  for (const name of ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"]) {
+    const theirs = process.env[`MNG_${name}`]
+    if (theirs) process.env[name] = theirs
+    else if (theirs === "") delete process.env[name]
+  }
+  delete process.env.OPENCODE_TEST_HOME
+}
+
 export const Mng = async ({ client }) => {
   if (!dir) return {}
+  giveBack()
   let session = fs.existsSync(at("session")) ? fs.readFileSync(at("session"), "utf8").trim() : ""
   let asked = 0
   for (const name of ["inbox", "taken"]) fs.mkdirSync(at(name), { recursive: true })

@@ -119,6 +119,7 @@ compared() {
                 }
                 if (cut && substr(shown, length(shown) - size + 1) == text) whole = 1
                 else if (cut && index(shown, text)) more = 1
+                while (n > 1 && row[n] == "") n-- # an Enter that came too early is a new line
                 if (long && match(row[n], ENVIRON["LABEL"])) {
                     if (RSTART + RLENGTH > length(row[n])) whole = 1
                     else more = 1
@@ -142,6 +143,23 @@ enter_again() {
             "send-keys -t $pane Enter"
     done
     return 1
+}
+stands() { [ "$(standing 5)" = whole ] || { sleep 0.1; [ "$(standing 5)" = whole ]; }; }
+# proved: its evidence has come, for which it has PROOF seconds
+proved() {
+    tries=$((proof * 20))
+    while [ "$(evidence)" -le "${base:-0}" ]; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || return 1
+        sleep 0.05
+    done
+}
+unsent() {
+    tm set-option -p -F -t "$pane" @mng_ledger "#{s/ $key=s=[a-z]*//:@mng_ledger}" \; \
+        set-option -p -t "$pane" @mng_flight "$key"
+    note "begun $key $origin $digest $base $inc $(begun 8)"
+    echo unsent
+    exit 0
 }
 begun() { grep "begun $key " "agents/$agent/journal" | tail -n 1 | cut -d' ' -f"$1"; }
 
@@ -238,19 +256,13 @@ if [ -n "$there" ]; then
     esac
 fi
 submit "$key" "$origin"
-if [ -n "$there" ] && ! enter_again; then
-    tm set-option -p -F -t "$pane" @mng_ledger "#{s/ $key=s=[a-z]*//:@mng_ledger}" \; \
-        set-option -p -t "$pane" @mng_flight "$key"
-    note "begun $key $origin $digest $base $inc $(begun 8)"
-    echo unsent
-    exit 0
-fi
-[ "$proof" != 0 ] || { echo submitted; exit 0; }
-tries=$((proof * 20))
-while [ "$(evidence)" -le "${base:-0}" ]; do
-    tries=$((tries - 1))
-    [ "$tries" -gt 0 ] || { echo submitted; exit 0; }
-    sleep 0.05
+for round in 1 2 3; do
+    [ -z "$there" ] || enter_again || unsent
+    [ "$proof" != 0 ] || { echo submitted; exit 0; }
+    proved && break
+    # It may have stood there all the time, on a screen that was just being drawn anew.
+    [ -n "$there" ] && stands || { echo submitted; exit 0; }
+    [ "$round" != 3 ] || unsent
 done
 tm set-option -p -F -t "$pane" @mng_ledger "#{s/ $key=s=/ $key=a=/:@mng_ledger}" 2>/dev/null || :
 note "accepted $key"
