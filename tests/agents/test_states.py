@@ -53,6 +53,19 @@ def test_what_is_said_to_a_busy_agent_comes_in_order(stage: AgentStage, program:
     assert ledger.count("accepted") == 3, ledger
 
 
+def test_what_is_to_wait_for_the_end_of_a_turn_does(stage: AgentStage) -> None:
+    """Claude's status file says `idle` for a while after its turn has begun."""
+    later = {"text": "later", "when": "idle"}
+    file = stage.team({"a": stage.real("claude", "work [[slow 8]]", later)})
+    first = stage.must("up", "-f", file)
+    said = stage.must("messages", "a").out
+    stage.must("up", "-f", file, "--wait")
+    eventually(lambda: stage.heard()[1:] == ["later"])
+
+    assert "waits until it is idle" in first.err
+    assert "later" not in said
+
+
 def test_what_is_said_between_two_tools_of_a_turn_is_proved(stage: AgentStage) -> None:
     """Claude fires no hook for it; at the end of the turn its transcript tells."""
     up(stage, "claude", 'work [[tool Bash {"command": "sleep 2; echo ]"}]]', **BYPASS)

@@ -21,11 +21,6 @@ if id=$(after session_id) && [ -n "$id" ]; then
     echo "$id" >"$new.id"
     mv "$new.id" session
 fi
-if [ "${2:-}" = took ]; then
-    said=$(after prompt)
-    printf '%s' "$said" | digest | cut -c1-16 >>evidence
-    case ${3:+$said} in *\\n"$3"*) printf '%s' "${said%%\\n"$3"*}" | digest | cut -c1-16 >>evidence ;; esac
-fi
 if [ "${2:-}" = told ]; then
     log=$(after transcript_path)
     IFS=' ' read -r before path 2>/dev/null <told || :
@@ -52,4 +47,10 @@ if [ "${2:-}" = edited ] && after tool_name | grep -Eqx -e "$3"; then
 fi
 { echo "$(date +%s) $1"; head -c 4000 "$new"; echo; } >"$new.short"
 mv "$new.short" event
+# What is proved is work, so that whoever waits for the proof never finds the agent still idle.
+if [ "${2:-}" = took ]; then
+    said=$(after prompt)
+    printf '%s' "$said" | digest | cut -c1-16 >>evidence
+    case ${3:+$said} in *\\n"$3"*) printf '%s' "${said%%\\n"$3"*}" | digest | cut -c1-16 >>evidence ;; esac
+fi
 rm -f "$new"
