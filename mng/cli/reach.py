@@ -173,7 +173,7 @@ def messages(agent: Agent, output: OutputAs = Output.TABLE) -> None:
 
 
 def _ledger(fleet: Fleet, world: World, name: AgentName) -> list[dict[str, object]]:
-    from mng.agents.sight import Journal
+    from mng.agents.journal import Journal
 
     machine = fleet.machine(name.host)
     texts = remote.texts(machine, name)

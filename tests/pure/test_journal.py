@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mng.agents.journal import Journal
 from mng.agents.kind import find_kind
-from mng.agents.sight import Journal
 from mng.model.world import SentState
 
 SCRIPTS = Path(__file__).parents[2] / "mng" / "agents" / "scripts"
