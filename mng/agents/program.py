@@ -97,6 +97,7 @@ class Program(AgentKind):
         text = re.sub(r"\A(?:[ \t]*\n)+", "", message.text)
         if message.command:
             return text
+        text = text.rstrip()  # a short text would lose its last blanks, and a long one keep them
         # A backslash before Enter makes it a new line, and behind a name Enter takes a proposal.
         if text.endswith("\\") or re.search(rf"(^|\s)[{self.names}]\S*$", text):
             text += " "

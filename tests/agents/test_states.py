@@ -66,6 +66,15 @@ def test_what_is_to_wait_for_the_end_of_a_turn_does(stage: AgentStage) -> None:
     assert "later" not in said
 
 
+def test_a_long_text_is_proved_whatever_its_end(stage: AgentStage) -> None:
+    """Claude keeps the blank behind it: that of the user is not typed, and mng's own is needed."""
+    words = "one of many words " * 100
+    up(stage, "claude", f"{words}\n\t ", f"{words}C:\\")
+
+    assert stage.must("messages", "a").out.count("accepted") == 2
+    assert stage.heard() == [words.rstrip(), f"{words}C:\\ "]
+
+
 def test_what_is_said_between_two_tools_of_a_turn_is_proved(stage: AgentStage) -> None:
     """Claude fires no hook for it; at the end of the turn its transcript tells."""
     up(stage, "claude", 'work [[tool Bash {"command": "sleep 2; echo ]"}]]', **BYPASS)

@@ -8,7 +8,7 @@ import pytest
 
 from mng.agents.kind import Facts, Sighting, find_kind
 from mng.agents.sight import asked, parse
-from mng.model.spec import AgentSpec, is_blank
+from mng.model.spec import AgentSpec, MessageSpec, is_blank
 from mng.model.world import AgentState
 
 COMPOSER = "\n >   Type your message or @path/to/file\n workspace (/directory)\n /work\n"
@@ -116,6 +116,15 @@ def test_a_text_that_nobody_can_see_is_empty(text: str) -> None:
     """A program takes it for nothing, so that it could never be said."""
     assert is_blank(text)
     assert not is_blank(f"{text}a")
+
+
+@pytest.mark.parametrize("kind", ["claude", "codex", "gemini"])
+def test_blanks_at_the_end_of_a_text_are_not_typed(kind: str) -> None:
+    """Claude keeps those of a long text, and drops those of a short one: neither was proved."""
+    words = "many words " * 200
+
+    assert find_kind(kind).typed(MessageSpec("k", f"{words}\n\t\u00a0")) == words.rstrip()
+    assert find_kind(kind).typed(MessageSpec("k", f"{words}C:\\ \n")) == f"{words}C:\\ "
 
 
 def test_what_a_tool_is_given_can_not_move_the_users_cursor() -> None:
