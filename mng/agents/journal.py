@@ -9,6 +9,8 @@ from mng.agents.kind import AgentKind
 from mng.agents.remote import ledger_of
 from mng.model.world import Sent, SentState
 
+_FRESH = 3  # seconds for which a text may stand in a composer behind its Enter
+
 
 class Journal:
     """An agent's journal, read to its end. What survives a dead tmux server."""
@@ -62,6 +64,13 @@ class Journal:
         self.sent.pop(key, None)
         self.sent[key] = Sent(key, state, self.origins.get(key, "file"))
         self.times[key] = self.last
+
+    def entered(self, now: int) -> bool:
+        """Enter was pressed on a message just now, and nothing has proved yet that it was taken."""
+        return any(
+            entry.state is SentState.SUBMITTED and now - self.times.get(entry.key, 0) < _FRESH
+            for entry in self.sent.values()
+        )
 
     def proven(self, sent: Iterable[Sent], evidence: list[str]) -> Iterator[Sent]:
         """The ledger, with what the agent has taken only after its deliverer had left."""

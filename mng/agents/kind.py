@@ -62,7 +62,8 @@ class Facts:
     screen: the last lines of its screen and history, None where nobody looked. lit: the same
     without dim text.
     files: those of the kind's `files` that exist. ours: a message of mng's stands in its composer,
-    or stood there, and Enter is still missing.
+    or stood there, and Enter is still missing. entered: Enter was pressed on one a moment ago, and
+    it may still stand there. Both are for telling the state alone: a delivery looks by itself.
     """
 
     pid: int
@@ -75,6 +76,7 @@ class Facts:
     lit: str | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     ours: bool = False
+    entered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

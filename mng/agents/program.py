@@ -127,10 +127,14 @@ class Program(AgentKind):
         composer = self.look(facts.lit, facts.screen or "")
         if composer == "filled" and facts.ours:
             composer = "ours"  # only Enter is missing, or another mng is just about to press it
+        elif composer == "filled" and facts.entered:
+            composer = "taken"
         if doing == "asks" and composer:
             doing = "busy"  # someone has answered
         if doing == "busy" and composer and self.working and facts.quiet >= 1:
             doing = "busy" if re.search(self.working, facts.screen or "") else "idle"
+        if composer == "taken":
+            doing = "busy"
         if doing == "asks":
             return Sighting(AgentState.BLOCKED, self.waits_for(event, facts), since)
         if not composer and facts.screen and (reason := self.dialog(facts.screen)):

@@ -68,6 +68,7 @@ class View:
     busy: set[int] = field(default_factory=set)
     screens: dict[str, str] = field(default_factory=dict)
     lit: dict[str, str] = field(default_factory=dict)
+    moments: dict[str, str] = field(default_factory=dict)  # a screen's, as `FLIGHT|LEDGER`
     error: str = ""
 
 
@@ -121,7 +122,7 @@ def parse(text: str) -> View:
     body, *screens = text.split(f"\n{nonce} ") if nonce else [text]
     for screen in screens:
         head, _, rest = screen.partition("\n")
-        name = head.split(" ")[0]
+        name, _, view.moments[name] = (*head.split(" ", 2), "", "")[:3]
         view.lit[name] = _STYLE.sub("", _DIM.sub("", rest)).rstrip("\n")
         view.screens[name] = _STYLE.sub("", rest).rstrip("\n")
     for line in body.split("\n"):
@@ -251,8 +252,12 @@ def _live_agent(
         sent = tuple(journal.settled(ledger, evidence, kind))
     else:
         sent = tuple(journal.proven(ledger, evidence))
-    if pane.flight:
+    flight, _, after = view.moments.get(name, "").partition("|")
+    ours = bool(pane.flight or flight)
+    entered = journal.entered(view.now) or bool(_keys(ledger_of(after)) - _keys(ledger))
+    if ours or entered:
         files = {**files, "draft": []}  # what stands in its composer is ours
+    if pane.flight:
         sent = (*sent, Sent(pane.flight, SentState.BEGUN, journal.origins.get(pane.flight, "file")))
     base = dataclasses.replace(base, sent=sent)
     if pane.dead:
@@ -264,7 +269,7 @@ def _live_agent(
     facts = Facts(
         pane.pid, pane.drawn, pane.pid in view.reading, seen.quiet, seen.idle, pane.activity,
         view.screens.get(name), view.lit.get(name),
-        {key: "\n".join(lines) for key, lines in files.items()}, ours=bool(pane.flight),
+        {key: "\n".join(lines) for key, lines in files.items()}, ours=ours, entered=entered,
     )  # fmt: skip
     sighting = kind.sight(spec, facts)
     return dataclasses.replace(
@@ -275,6 +280,10 @@ def _live_agent(
         pid=pane.pid,
         created=pane.created,
     )
+
+
+def _keys(sent: Iterable[Sent]) -> set[str]:
+    return {entry.key for entry in sent}
 
 
 def _edits(lines: Iterable[str], since: int) -> Iterator[Edit]:
