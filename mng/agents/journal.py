@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 
-from mng.agents.kind import AgentKind
+from mng.agents.kind import QUEUES, AgentKind
 from mng.agents.remote import ledger_of
 from mng.model.world import Sent, SentState
 
@@ -24,6 +24,7 @@ class Journal:
         self.origins: dict[str, str] = {}
         self.begun: dict[str, tuple[str, int]] = {}  # key -> digest, evidence seen before
         self.provable: set[str] = set()  # the keys of what evidence was awaited for
+        self.behind: set[str] = set()  # the keys of what was said to a busy agent
         self.times: dict[str, int] = {}
         self.damage = ""  # the first line that mng has never written so
         for line in lines:
@@ -44,6 +45,10 @@ class Journal:
                 # Of a command there is none, and an mng of before did not tell.
                 if more[1:] not in ([], ["0"]):
                     self.provable.add(key)
+                if more[1:] == [str(QUEUES)]:
+                    self.behind.add(key)
+                else:
+                    self.behind.discard(key)
                 self._entry(key, SentState.BEGUN)
             case "unbegun", [key]:
                 self.sent.pop(key, None)
@@ -71,6 +76,10 @@ class Journal:
             entry.state is SentState.SUBMITTED and now - self.times.get(entry.key, 0) < _FRESH
             for entry in self.sent.values()
         )
+
+    def queued(self, sent: Sent) -> bool:
+        """It was said to a busy agent, whose program has not taken it yet while it is at work."""
+        return sent.state is SentState.SUBMITTED and sent.key in self.behind
 
     def proven(self, sent: Iterable[Sent], evidence: list[str]) -> Iterator[Sent]:
         """The ledger, with what the agent has taken only after its deliverer had left."""

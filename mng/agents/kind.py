@@ -21,6 +21,11 @@ _OURS = {
 KINDS = Installed("mng.kinds", _OURS)
 
 
+# Seconds to wait for the evidence of what a busy agent is told: the program queues it, and shows
+# evidence once it takes it. By them a journal tells what was said so.
+QUEUES = 1
+
+
 @dataclass(frozen=True, slots=True)
 class Launch:
     """How to start an agent. `files` are written into its own directory before it starts.

@@ -178,10 +178,14 @@ def _ledger(fleet: Fleet, world: World, name: AgentName) -> list[dict[str, objec
     machine = fleet.machine(name.host)
     texts = remote.texts(machine, name)
     journal = Journal(glance(machine).files.get(name.name, {}).get("journal", []))
+    agent = world.agents[name]
+    at_work = agent.state in (AgentState.RUNNING, AgentState.BLOCKED)
     return [
         {
-            "id": message_name(sent.key), "state": str(sent.state), "from": sent.origin,
-            "at": journal.times.get(sent.key, 0), "text": texts.get(sent.key, ""),
+            "id": message_name(sent.key),
+            "state": "queued" if at_work and journal.queued(sent) else str(sent.state),
+            "from": sent.origin, "at": journal.times.get(sent.key, 0),
+            "text": texts.get(sent.key, ""),
         }
-        for sent in world.agents[name].sent
+        for sent in agent.sent
     ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 
@@ -94,6 +95,7 @@ def test_what_was_queued_when_a_program_dies_is_held(stage: AgentStage) -> None:
     stage.until_state("a", "RUNNING")
     file = stage.team({"a": stage.real("claude", first, queued)})
     said = (stage.must("up", "-f", file).err, stage.must("message", "a", "by hand").err)
+    ledger = json.loads(stage.must("messages", "a", "-o", "json").out)["messages"]
     os.kill(stage.pid("a"), signal.SIGKILL)
     stage.until_state("a", "FAILED")
 
@@ -102,6 +104,7 @@ def test_what_was_queued_when_a_program_dies_is_held(stage: AgentStage) -> None:
         assert "uncertain: its process ended before anything proved that it was taken" in up.all
         assert "--messages send" in up.all
     assert all("queued" in one for one in said), said
+    assert [one["state"] for one in ledger] == ["accepted", "queued", "queued"]
     assert stage.must("messages", "a").out.count("uncertain") == 2
     assert "queued one" not in stage.heard()
     stage.must("up", "-f", file, "--messages", "send", "--wait")

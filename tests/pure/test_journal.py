@@ -67,6 +67,23 @@ def test_what_was_queued_when_a_process_ended_is_uncertain() -> None:
     assert settled(*lines, evidence=("d",)) == {"k": "accepted"}
 
 
+@pytest.mark.parametrize(
+    ("line", "queued"),
+    [
+        ("2 begun k file d 0 i 1", True),
+        ("2 begun k file d 0 i 3", False),
+        ("2 begun k file d 0", False),
+    ],
+)
+def test_what_was_said_to_a_busy_agent_is_queued(line: str, queued: bool) -> None:
+    """`submitted` alone would mean that nothing proved it within the time that it has."""
+    journal = Journal(["1 started i 1", line, "3 submitted k"])
+
+    assert journal.queued(journal.sent["k"]) is queued
+    journal = Journal(["1 started i 1", line, "3 submitted k", "4 accepted k"])
+    assert not journal.queued(journal.sent["k"])
+
+
 @pytest.mark.parametrize("begun", ["2 begun k file d 0 i 0", "2 begun k file d 0 i"])
 def test_what_has_no_evidence_stays_submitted(begun: str) -> None:
     """A command, a kind without any, and a line of an mng that did not tell."""
