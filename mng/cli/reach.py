@@ -138,7 +138,13 @@ def logs(
 
 def wait(
     agents: Agents,
-    for_: Annotated[Goal, typer.Option("--for", help="Until when.")] = "idle",
+    for_: Annotated[
+        Goal,
+        typer.Option(
+            "--for",
+            help="Until when. Of what `up` has held only `mng plan --check` knows.",
+        ),
+    ] = "idle",
     any_: Annotated[bool, typer.Option("--any", help="The first one is enough.")] = False,
     timeout: Timeout = None,
 ) -> None:
