@@ -40,6 +40,9 @@ fi
 set -- --settings "$MNG_AGENT_DIR/program/$settings.json"
 """
 )  # fmt: skip
+# Its status file follows its hooks by up to a second or two.
+_BEGINS = frozenset(["UserPromptSubmit", "PermissionRequest"])
+_LAGS = 3.0  # seconds of quiet after which that file is right, whatever a hook has told
 _ENDS = frozenset(["exit", "quit", ":q", ":q!", ":wq", ":wq!"])
 _NEW = """\
 session=${MNG_AGENT_DIR##*/.}-0000-4000-8000-000000000000
@@ -119,6 +122,8 @@ class Claude(Program):
                 return "asks", since
             case "busy":
                 return "busy", since
+            case "idle" if _has_begun(own, event, facts):
+                return "busy", event.at
             case "idle":
                 return self.doings.get(event.name, "idle"), since
             case _:
@@ -129,6 +134,13 @@ class Claude(Program):
         if what and "permission" not in what:
             return f"a dialog is open: {what}"
         return super().waits_for(event, facts)
+
+
+def _has_begun(own: dict[str, Any], event: Event, facts: Facts) -> bool:
+    """A turn goes on that the status does not tell of yet. Of one that Esc ends no hook tells, and
+    none may follow a prompt that another hook has refused."""
+    then = int(own.get("statusUpdatedAt", 0) / 1000)  # an event's time is in whole seconds, too
+    return event.name in _BEGINS and (event.at or 0) >= then and facts.quiet < _LAGS
 
 
 def _own(facts: Facts) -> dict[str, Any]:

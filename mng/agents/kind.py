@@ -21,6 +21,11 @@ _OURS = {
 KINDS = Installed("mng.kinds", _OURS)
 
 
+# Seconds to wait for the evidence of what a busy agent is told: the program queues it, and shows
+# evidence once it takes it. By them a journal tells what was said so.
+QUEUES = 1
+
+
 @dataclass(frozen=True, slots=True)
 class Launch:
     """How to start an agent. `files` are written into its own directory before it starts.
@@ -62,7 +67,8 @@ class Facts:
     screen: the last lines of its screen and history, None where nobody looked. lit: the same
     without dim text.
     files: those of the kind's `files` that exist. ours: a message of mng's stands in its composer,
-    or stood there, and Enter is still missing.
+    or stood there, and Enter is still missing. entered: Enter was pressed on one a moment ago, and
+    it may still stand there. Both are for telling the state alone: a delivery looks by itself.
     """
 
     pid: int
@@ -75,6 +81,7 @@ class Facts:
     lit: str | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     ours: bool = False
+    entered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,7 @@ class Program(AgentKind):
         text = re.sub(r"\A(?:[ \t]*\n)+", "", message.text)
         if message.command:
             return text
+        text = text.rstrip()  # a short text would lose its last blanks, and a long one keep them
         # A backslash before Enter makes it a new line, and behind a name Enter takes a proposal.
         if text.endswith("\\") or re.search(rf"(^|\s)[{self.names}]\S*$", text):
             text += " "
@@ -126,10 +127,14 @@ class Program(AgentKind):
         composer = self.look(facts.lit, facts.screen or "")
         if composer == "filled" and facts.ours:
             composer = "ours"  # only Enter is missing, or another mng is just about to press it
+        elif composer == "filled" and facts.entered:
+            composer = "taken"
         if doing == "asks" and composer:
             doing = "busy"  # someone has answered
         if doing == "busy" and composer and self.working and facts.quiet >= 1:
             doing = "busy" if re.search(self.working, facts.screen or "") else "idle"
+        if composer == "taken":
+            doing = "busy"
         if doing == "asks":
             return Sighting(AgentState.BLOCKED, self.waits_for(event, facts), since)
         if not composer and facts.screen and (reason := self.dialog(facts.screen)):

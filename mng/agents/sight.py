@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from mng.agents.kind import AgentKind, Facts, find_kind
+from mng.agents.journal import Journal, number
+from mng.agents.kind import Facts, find_kind
 from mng.agents.remote import ledger_of, left_of_setup, script
 from mng.errors import HostGone, HostUnreachable, MngError, printable
 from mng.model.name import NAME, AgentName
@@ -67,6 +68,7 @@ class View:
     busy: set[int] = field(default_factory=set)
     screens: dict[str, str] = field(default_factory=dict)
     lit: dict[str, str] = field(default_factory=dict)
+    moments: dict[str, str] = field(default_factory=dict)  # a screen's, as `FLIGHT|LEDGER`
     error: str = ""
 
 
@@ -120,7 +122,7 @@ def parse(text: str) -> View:
     body, *screens = text.split(f"\n{nonce} ") if nonce else [text]
     for screen in screens:
         head, _, rest = screen.partition("\n")
-        name = head.split(" ")[0]
+        name, _, view.moments[name] = (*head.split(" ", 2), "", "")[:3]
         view.lit[name] = _STYLE.sub("", _DIM.sub("", rest)).rstrip("\n")
         view.screens[name] = _STYLE.sub("", rest).rstrip("\n")
     for line in body.split("\n"):
@@ -154,14 +156,10 @@ def _pane(text: str) -> Pane:
     (name, id_, pid, dead, status, signal, dead_at, created, activity, drawn, _mode, incarnation,
      session, flight, ledger, session_name) = text.split("|", 15)  # fmt: skip
     return Pane(
-        name, id_, int(pid or 0), dead == "1", _number(status), _number(signal),
+        name, id_, int(pid or 0), dead == "1", number(status), number(signal),
         int(dead_at or 0), int(created or 0), int(activity or 0), drawn not in ("", "0"),
         incarnation, session, flight, ledger, session_name,
     )  # fmt: skip
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text else None
 
 
 def live_host(found: LiveHost, view: View) -> LiveHost:
@@ -254,8 +252,12 @@ def _live_agent(
         sent = tuple(journal.settled(ledger, evidence, kind))
     else:
         sent = tuple(journal.proven(ledger, evidence))
-    if pane.flight:
+    flight, _, after = view.moments.get(name, "").partition("|")
+    ours = bool(pane.flight or flight)
+    entered = journal.entered(view.now) or bool(_keys(ledger_of(after)) - _keys(ledger))
+    if ours or entered:
         files = {**files, "draft": []}  # what stands in its composer is ours
+    if pane.flight:
         sent = (*sent, Sent(pane.flight, SentState.BEGUN, journal.origins.get(pane.flight, "file")))
     base = dataclasses.replace(base, sent=sent)
     if pane.dead:
@@ -267,7 +269,7 @@ def _live_agent(
     facts = Facts(
         pane.pid, pane.drawn, pane.pid in view.reading, seen.quiet, seen.idle, pane.activity,
         view.screens.get(name), view.lit.get(name),
-        {key: "\n".join(lines) for key, lines in files.items()}, ours=bool(pane.flight),
+        {key: "\n".join(lines) for key, lines in files.items()}, ours=ours, entered=entered,
     )  # fmt: skip
     sighting = kind.sight(spec, facts)
     return dataclasses.replace(
@@ -278,6 +280,10 @@ def _live_agent(
         pid=pane.pid,
         created=pane.created,
     )
+
+
+def _keys(sent: Iterable[Sent]) -> set[str]:
+    return {entry.key for entry in sent}
 
 
 def _edits(lines: Iterable[str], since: int) -> Iterator[Edit]:
@@ -316,84 +322,3 @@ def _ended(agent: LiveAgent, journal: Journal) -> LiveAgent:
     return dataclasses.replace(
         agent, state=AgentState.FAILED, reason="its session vanished", since=journal.last
     )
-
-
-class Journal:
-    """An agent's journal, read to its end. What survives a dead tmux server."""
-
-    def __init__(self, lines: list[str]) -> None:
-        self.incarnation = self.stopped = self.exited = ""
-        self.status: int | None = None
-        self.signal: int | None = None
-        self.last = 0
-        self.sent: dict[str, Sent] = {}
-        self.origins: dict[str, str] = {}
-        self.begun: dict[str, tuple[str, int]] = {}  # key -> digest, evidence seen before
-        self.provable: set[str] = set()  # the keys of what evidence was awaited for
-        self.times: dict[str, int] = {}
-        self.damage = ""  # the first line that mng has never written so
-        for line in lines:
-            time, *words = line.split(" ")
-            try:
-                self.last = int(time)
-                self._read(words[0], words[1:])
-            except (ValueError, IndexError):
-                self.damage = self.damage or line
-
-    def _read(self, word: str, args: list[str]) -> None:
-        match word, args:
-            case "started", [incarnation, _, *carried]:
-                self.incarnation, self.stopped, self.exited = incarnation, "", ""
-                self.sent = {entry.key: entry for entry in ledger_of(" ".join(carried))}
-            case "begun", [key, origin, digest, before, *more]:
-                self.origins[key], self.begun[key] = origin, (digest, int(before))
-                # Of a command there is none, and an mng of before did not tell.
-                if more[1:] not in ([], ["0"]):
-                    self.provable.add(key)
-                self._entry(key, SentState.BEGUN)
-            case "unbegun", [key]:
-                self.sent.pop(key, None)
-            case "swallowed", [_]:
-                pass  # a dialog was open; whether it was taken all the same, evidence tells
-            case (("submitted" | "accepted" | "recorded"), [key]):
-                self._entry(key, SentState(word))
-            case "exit", [incarnation, status, signal]:
-                self.exited = incarnation
-                self.status = _number(status.strip("-"))
-                self.signal = _number(signal.strip("-"))
-            case "stopped", [incarnation]:
-                self.stopped = incarnation
-            case _ if word != "ended":
-                raise ValueError(word)
-
-    def _entry(self, key: str, state: SentState) -> None:
-        self.sent.pop(key, None)
-        self.sent[key] = Sent(key, state, self.origins.get(key, "file"))
-        self.times[key] = self.last
-
-    def proven(self, sent: Iterable[Sent], evidence: list[str]) -> Iterator[Sent]:
-        """The ledger, with what the agent has taken only after its deliverer had left."""
-        for entry in sent:
-            doubt = entry.state in (SentState.SUBMITTED, SentState.UNCERTAIN)
-            late = doubt and self._taken(entry.key, evidence)
-            yield dataclasses.replace(entry, state=SentState.ACCEPTED) if late else entry
-
-    def settled(self, sent: Iterable[Sent], evidence: list[str], kind: AgentKind) -> Iterator[Sent]:
-        """The ledger of a process that has ended: of what was begun or submitted, evidence decides.
-
-        What it had queued ended with it. What a person said by hand is never dropped.
-        """
-        for entry in self.proven(sent, evidence):
-            state = entry.state
-            begun = state is SentState.BEGUN
-            if begun and self._taken(entry.key, evidence):
-                state = SentState.ACCEPTED
-            elif begun and kind.proof and entry.origin == "file":
-                continue  # never said, so that it is to be sent
-            elif begun or (state is SentState.SUBMITTED and entry.key in self.provable):
-                state = SentState.UNCERTAIN
-            yield dataclasses.replace(entry, state=state)
-
-    def _taken(self, key: str, evidence: list[str]) -> bool:
-        digest, before = self.begun.get(key, ("", 0))
-        return evidence.count(digest) > before

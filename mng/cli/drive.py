@@ -8,7 +8,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from mng.cli.manner import Deadline, Manner, Quiet
@@ -29,6 +29,7 @@ class Tally:
         self.unready: dict[str, str] = {}  # told only if nothing else waits for them
         self.told: dict[str, None] = {}  # the agents of the messages that are left
         self.blocked: dict[str, None] = {}  # those whose message was held by what a person settles
+        self.again: dict[str, None] = {}  # those of them to whom it can be said again by hand
         self.end = Converged(0)
 
     def read(self, event: Event) -> None:
@@ -44,9 +45,11 @@ class Tally:
                 if isinstance(step.action, SendMessage):
                     self.told[str(step.action.name)] = None
             case Finished(Step(action=SendMessage(name)), Outcome(Result.HELD, words)):
-                # What is pasted already would stand there twice.
-                if words.startswith("blocked: ") and "stands in the composer" not in words:
+                if words.startswith("blocked: "):
                     self.blocked[str(name)] = None
+                    # What is pasted already would stand there twice.
+                    if "stands in the composer" not in words:
+                        self.again[str(name)] = None
             case Converged():
                 self.end = event
             case _:
@@ -63,16 +66,18 @@ class Tally:
             hint = f"mng logs {agents}   or   mng wait {agents} --for idle   and the same again"
         elif self.end.late:
             head, hint = "not done:", f"{again}   or   {hint}"
-        if by_hand and self.blocked and not left:
-            return [self._settle()]
+        if by_hand and self.again and not left:
+            return [_settle(self.again, f"mng message {' '.join(self.again)} again")]
         lines = [f"  {thing}: {why}" for thing, why in left.items()]
         hints = [] if left.keys() <= self.stuck else [f"  try: {hint}"]
-        return [head, *lines, *hints] if left else []
+        if self.blocked and not by_hand:
+            hints = [_settle(self.blocked, again)]  # for a dialog no `up` has to wait
+        return [head, *lines, *hints] if left else hints
 
-    def _settle(self) -> str:
-        """No `up` says again what was said by hand, and those who were told are not told twice."""
-        first, names = next(iter(self.blocked)), " ".join(self.blocked)
-        return f"  try: mng connect {first}   and, once that is settled, mng message {names} again"
+
+def _settle(blocked: Iterable[str], again: str) -> str:
+    """No `up` says again what was said by hand, and those who were told are not told twice."""
+    return f"  try: mng connect {next(iter(blocked))}   and, once that is settled, {again}"
 
 
 def drive(run: Run, consent: Consent, manner: Manner) -> int:

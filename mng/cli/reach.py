@@ -150,7 +150,13 @@ def logs(
 
 def wait(
     agents: Agents,
-    for_: Annotated[Goal, typer.Option("--for", help="Until when.")] = "idle",
+    for_: Annotated[
+        Goal,
+        typer.Option(
+            "--for",
+            help="Until when. Of what `up` has held only `mng plan --check` knows.",
+        ),
+    ] = "idle",
     any_: Annotated[bool, typer.Option("--any", help="The first one is enough.")] = False,
     timeout: Timeout = None,
 ) -> None:
@@ -185,15 +191,19 @@ def messages(agent: Agent, output: OutputAs = Output.TABLE) -> None:
 
 
 def _ledger(fleet: Fleet, world: World, name: AgentName) -> list[dict[str, object]]:
-    from mng.agents.sight import Journal
+    from mng.agents.journal import Journal
 
     machine = fleet.machine(name.host)
     texts = remote.texts(machine, name)
     journal = Journal(glance(machine).files.get(name.name, {}).get("journal", []))
+    agent = world.agents[name]
+    at_work = agent.state in (AgentState.RUNNING, AgentState.BLOCKED)
     return [
         {
-            "id": message_name(sent.key), "state": str(sent.state), "from": sent.origin,
-            "at": journal.times.get(sent.key, 0), "text": texts.get(sent.key, ""),
+            "id": message_name(sent.key),
+            "state": "queued" if at_work and journal.queued(sent) else str(sent.state),
+            "from": sent.origin, "at": journal.times.get(sent.key, 0),
+            "text": texts.get(sent.key, ""),
         }
-        for sent in world.agents[name].sent
+        for sent in agent.sent
     ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from mng.agents import remote
-from mng.agents.kind import find_kind
+from mng.agents.kind import QUEUES, find_kind
 from mng.engine.context import Context
 from mng.errors import AgentError, HostError, MngError
 from mng.model.action import AwaitAgent, SendMessage
@@ -87,7 +87,7 @@ def send(action: SendMessage, context: Context) -> Outcome:
         return Outcome(Result.PENDING, f"waits until it is idle: {agent.reason}")
     busy = agent.state is AgentState.RUNNING
     # A program takes a command without a word, and what it has queued only when it is idle.
-    proof = 0 if action.message.command else min(kind.proof, 1) if busy else kind.proof
+    proof = 0 if action.message.command else min(kind.proof, QUEUES) if busy else kind.proof
     watch = context.watch(name.host)
     watch.forget(name.name)
     with context.slot():

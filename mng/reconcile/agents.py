@@ -19,7 +19,7 @@ from mng.model.action import (
 from mng.model.name import AgentName
 from mng.model.spec import Change, Condition, Desired, MessageSpec, WantedAgent, message_name
 from mng.model.world import AgentState, LiveAgent, Sent, SentState
-from mng.reconcile.builder import Builder, count, not_owned
+from mng.reconcile.builder import PASTED, Builder, count, not_owned
 from mng.reconcile.drift import Drift, classes, drift, in_words
 from mng.reconcile.messages import Verdict, settle
 
@@ -283,7 +283,7 @@ def _plan_messages(
     if live and not live.alive:
         verdict = _of_the_dead(builder, live, verdict)
     for message in verdict.finish:
-        words = f"{_quote(message, place)} pasted, not submitted"
+        words = f"{_quote(message, place)}{PASTED}"
         send = SendMessage(name, message, incarnation, pasted=True)
         previous = _talk(builder, name, send, words, previous)
     for message in verdict.send:

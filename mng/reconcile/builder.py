@@ -37,6 +37,8 @@ from mng.model.name import AgentName, HostName
 from mng.model.spec import Condition, Desired, Owner
 from mng.model.world import LiveAgent, World
 
+PASTED = " pasted, not submitted"  # why a message needs its Enter, behind its words
+
 
 @dataclass(slots=True)
 class Builder:
@@ -125,7 +127,7 @@ def thing_of(step: Step) -> str:
     subject = subject_of(step.action)
     match step.action:
         case SendMessage():
-            return f"{step.because} to {subject}"
+            return f"{step.because.removesuffix(PASTED)} to {subject}"
         case AwaitAgent(condition=condition):
             return f"{subject}: {condition}"
         case _:

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests import warm
 from tests.scenarios.stage import Stage
 from tests.tmux.waiting import eventually
 
@@ -81,8 +82,10 @@ def loopback_alone() -> Iterator[None]:
         try:
             subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
             assert [name for _, name in socket.if_nameindex()] == ["lo"]
+            warm.close()  # commands live in the network of the process that they are forked from
             yield
         finally:
+            warm.close()
             libc.setns(before.fileno(), _CLONE_NEWNET)
 
 

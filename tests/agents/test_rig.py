@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import urllib.request
 
@@ -30,6 +31,16 @@ def test_nothing_can_leave_the_machine(stage: AgentStage) -> None:
     links = subprocess.run(["ip", "-o", "link"], capture_output=True, check=True).stdout
 
     assert (routes, links.count(b"\n")) == (b"", 1)
+
+
+@pytest.mark.parametrize("after", ["no other", "another"])
+def test_agents_live_in_the_network_of_their_stage(stage: AgentStage, after: str) -> None:
+    """Where commands were forked from a process of an earlier test, no model answered, or worse,
+    the whole network did."""
+    stage.raised({"a": {"type": "demo"}})
+
+    for pid in (stage.server(), stage.pid("a")):
+        assert os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/thread-self/ns/net")
 
 
 def test_the_model_does_what_it_is_told(stage: AgentStage) -> None:

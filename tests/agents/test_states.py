@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 
@@ -53,6 +54,28 @@ def test_what_is_said_to_a_busy_agent_comes_in_order(stage: AgentStage, program:
     assert ledger.count("accepted") == 3, ledger
 
 
+def test_what_is_to_wait_for_the_end_of_a_turn_does(stage: AgentStage) -> None:
+    """Claude's status file says `idle` for a while after its turn has begun."""
+    later = {"text": "later", "when": "idle"}
+    file = stage.team({"a": stage.real("claude", "work [[slow 8]]", later)})
+    first = stage.must("up", "-f", file)
+    said = stage.must("messages", "a").out
+    stage.must("up", "-f", file, "--wait")
+    eventually(lambda: stage.heard()[1:] == ["later"])
+
+    assert "waits until it is idle" in first.err
+    assert "later" not in said
+
+
+def test_a_long_text_is_proved_whatever_its_end(stage: AgentStage) -> None:
+    """Claude keeps the blank behind it: that of the user is not typed, and mng's own is needed."""
+    words = "one of many words " * 100
+    up(stage, "claude", f"{words}\n\t ", f"{words}C:\\")
+
+    assert stage.must("messages", "a").out.count("accepted") == 2
+    assert stage.heard() == [words.rstrip(), f"{words}C:\\ "]
+
+
 def test_what_is_said_between_two_tools_of_a_turn_is_proved(stage: AgentStage) -> None:
     """Claude fires no hook for it; at the end of the turn its transcript tells."""
     up(stage, "claude", 'work [[tool Bash {"command": "sleep 2; echo ]"}]]', **BYPASS)
@@ -72,6 +95,7 @@ def test_what_was_queued_when_a_program_dies_is_held(stage: AgentStage) -> None:
     stage.until_state("a", "RUNNING")
     file = stage.team({"a": stage.real("claude", first, queued)})
     said = (stage.must("up", "-f", file).err, stage.must("message", "a", "by hand").err)
+    ledger = json.loads(stage.must("messages", "a", "-o", "json").out)["messages"]
     os.kill(stage.pid("a"), signal.SIGKILL)
     stage.until_state("a", "FAILED")
 
@@ -80,6 +104,7 @@ def test_what_was_queued_when_a_program_dies_is_held(stage: AgentStage) -> None:
         assert "uncertain: its process ended before anything proved that it was taken" in up.all
         assert "--messages send" in up.all
     assert all("queued" in one for one in said), said
+    assert [one["state"] for one in ledger] == ["accepted", "queued", "queued"]
     assert stage.must("messages", "a").out.count("uncertain") == 2
     assert "queued one" not in stage.heard()
     stage.must("up", "-f", file, "--messages", "send", "--wait")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mng.agents.journal import Journal
 from mng.agents.kind import find_kind
-from mng.agents.sight import Journal
 from mng.model.world import SentState
 
 SCRIPTS = Path(__file__).parents[2] / "mng" / "agents" / "scripts"
@@ -65,6 +65,23 @@ def test_what_was_queued_when_a_process_ended_is_uncertain() -> None:
 
     assert settled(*lines) == {"k": "uncertain"}
     assert settled(*lines, evidence=("d",)) == {"k": "accepted"}
+
+
+@pytest.mark.parametrize(
+    ("line", "queued"),
+    [
+        ("2 begun k file d 0 i 1", True),
+        ("2 begun k file d 0 i 3", False),
+        ("2 begun k file d 0", False),
+    ],
+)
+def test_what_was_said_to_a_busy_agent_is_queued(line: str, queued: bool) -> None:
+    """`submitted` alone would mean that nothing proved it within the time that it has."""
+    journal = Journal(["1 started i 1", line, "3 submitted k"])
+
+    assert journal.queued(journal.sent["k"]) is queued
+    journal = Journal(["1 started i 1", line, "3 submitted k", "4 accepted k"])
+    assert not journal.queued(journal.sent["k"])
 
 
 @pytest.mark.parametrize("begun", ["2 begun k file d 0 i 0", "2 begun k file d 0 i"])

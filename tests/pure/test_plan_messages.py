@@ -7,6 +7,7 @@ import pytest
 from mng.model.action import AwaitAgent, RecordMessages, SendMessage, StartAgent
 from mng.model.spec import MessageSpec
 from mng.model.world import Sent, SentState
+from mng.reconcile.builder import thing_of
 from tests.pure.worlds import (
     a_world,
     agent,
@@ -289,6 +290,16 @@ def test_death_between_paste_and_enter_is_only_enter() -> None:
     ]
     assert isinstance(send, SendMessage)
     assert (send.pasted, send.incarnation) == (True, "a-1")
+
+
+def test_what_stands_pasted_is_called_as_any_message() -> None:
+    """`pasted, not submitted to a@h held: blocked` said nothing that anybody understood."""
+    world = a_world(agent("a", sent=["A", begun("B")]))
+    plan = planned(wants(want("a", says=["A", "B", "C"])), world)
+
+    assert [thing_of(step) for step in plan.steps] == [
+        'message 2 "B" to a@h', 'message 3 "C" to a@h',
+    ]  # fmt: skip
 
 
 def test_what_stands_pasted_is_submitted_before_anything_else_is_typed() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from mng.agents.kind import Facts, Sighting, find_kind
 from mng.agents.sight import asked, parse
-from mng.model.spec import AgentSpec, is_blank
+from mng.model.spec import AgentSpec, MessageSpec, is_blank
 from mng.model.world import AgentState
 
 COMPOSER = "\n >   Type your message or @path/to/file\n workspace (/directory)\n /work\n"
@@ -55,6 +55,32 @@ def test_a_message_without_its_enter_is_no_reason_to_wait() -> None:
     assert claude("idle", CLAUDE.format("go on")).state is AgentState.BLOCKED
 
 
+@pytest.mark.parametrize(
+    ("event", "screen", "state"),
+    [
+        ("9 UserPromptSubmit", CLAUDE.format(""), AgentState.WAITING),  # ended by Esc
+        ("11 UserPromptSubmit", CLAUDE.format(""), AgentState.RUNNING),
+        ("11 PermissionRequest", CLAUDE.format(""), AgentState.RUNNING),
+        ("11 PermissionRequest", "Do you want to proceed?\n", AgentState.BLOCKED),
+        ("11 Stop", CLAUDE.format(""), AgentState.WAITING),
+    ],
+)
+def test_a_turn_that_has_begun_is_work(event: str, screen: str, state: AgentState) -> None:
+    """Its status file says `idle` until up to a second after its hook has proved the message: the
+    next one, which was to wait until it is idle, was typed into the turn of the first."""
+    seen = claude("idle", screen, f"{event}\n{{}}", statusUpdatedAt=10_900)
+
+    assert seen.state is state
+
+
+def test_a_prompt_that_came_to_nothing_is_no_work() -> None:
+    """Another hook has refused it, or Esc came at once: no event follows, and nothing moves."""
+    event = "11 UserPromptSubmit\n{}"
+    seen = claude("idle", CLAUDE.format(""), event, statusUpdatedAt=10_900, quiet=True)
+
+    assert seen.state is AgentState.WAITING
+
+
 def test_a_menu_is_not_taken_for_a_permission() -> None:
     """It says itself what it waits for."""
     assert claude("waiting", "menu\n", waitingFor="dialog open").reason.endswith("dialog open")
@@ -90,6 +116,15 @@ def test_a_text_that_nobody_can_see_is_empty(text: str) -> None:
     """A program takes it for nothing, so that it could never be said."""
     assert is_blank(text)
     assert not is_blank(f"{text}a")
+
+
+@pytest.mark.parametrize("kind", ["claude", "codex", "gemini"])
+def test_blanks_at_the_end_of_a_text_are_not_typed(kind: str) -> None:
+    """Claude keeps those of a long text, and drops those of a short one: neither was proved."""
+    words = "many words " * 200
+
+    assert find_kind(kind).typed(MessageSpec("k", f"{words}\n\t\u00a0")) == words.rstrip()
+    assert find_kind(kind).typed(MessageSpec("k", f"{words}C:\\ \n")) == f"{words}C:\\ "
 
 
 def test_what_a_tool_is_given_can_not_move_the_users_cursor() -> None:

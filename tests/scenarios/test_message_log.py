@@ -35,6 +35,21 @@ def test_an_edited_message_is_held(stage: Stage) -> None:
     assert "--messages send | --messages accept" in done.err
 
 
+def test_up_tells_how_to_settle_what_blocks_a_message(stage: Stage) -> None:
+    """A person has to look at the agent, and then the same `up` says the rest."""
+    stage.raised({"ada": demo("A")})
+    stage.tmux("copy-mode", "-t", "=ada:")
+    file = edited(stage, "A", "B", "C")
+    done = stage.up(file)
+    stage.tmux("send-keys", "-t", "=ada:", "-X", "cancel")
+
+    assert done.status == 3
+    hint = f"  try: mng connect ada@box   and, once that is settled, mng up -f {file}\n"
+    assert done.err.endswith(hint)
+    stage.must("up", "-f", file, "--wait")
+    assert stage.told("ada") == ["A", "B", "C"]
+
+
 @pytest.mark.alike("the plan alone decides it, for every provider alike")
 def test_a_held_message_holds_no_other_agent(stage: Stage) -> None:
     """Every other agent goes on."""

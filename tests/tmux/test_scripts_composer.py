@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mng.agents.kind import Composer
+from mng.agents.sight import look
 from tests.tmux.waiting import eventually
 
 from . import composer
@@ -75,6 +76,17 @@ def test_enter_is_repeated_where_nothing_proves_that_it_was_taken(home: Home, de
     assert deliver(home, LONG, "k1", proof=2) == "submitted"
 
     assert (home.heard(), composed(home)) == ([LONG], "")
+
+
+def test_a_screen_comes_with_what_is_on_its_way(home: Home) -> None:
+    """Else a text that is pasted while the host is looked at would be taken for a person's."""
+    composing(home)
+    script = begin(home, LONG, "k1", delay=3)
+    eventually(lambda: LONG in look(home.machine, ["ada"]).screens["ada"])
+
+    assert look(home.machine, ["ada"]).moments == {"ada": "k1|"}
+    assert said(script) == "submitted"
+    assert look(home.machine, ["ada"]).moments == {"ada": "| k1=s=file"}
 
 
 @pytest.mark.parametrize("text", ["X", LONG])

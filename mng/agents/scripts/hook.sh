@@ -16,15 +16,12 @@ after() {
         printf "%s", substr(text, 1, RLENGTH)
     }' "${2:-$new}"
 }
+# taken [FILE]: what was said, without the blanks at its end: a program takes them from short texts alone
+taken() { after prompt "$@" | LC_ALL=C sed 's/ *$//' | tr -d '\n'; }
 digest() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; }
 if id=$(after session_id) && [ -n "$id" ]; then
     echo "$id" >"$new.id"
     mv "$new.id" session
-fi
-if [ "${2:-}" = took ]; then
-    said=$(after prompt)
-    printf '%s' "$said" | digest | cut -c1-16 >>evidence
-    case ${3:+$said} in *\\n"$3"*) printf '%s' "${said%%\\n"$3"*}" | digest | cut -c1-16 >>evidence ;; esac
 fi
 if [ "${2:-}" = told ]; then
     log=$(after transcript_path)
@@ -40,7 +37,7 @@ if [ "${2:-}" = told ]; then
     now=$(wc -l <"$log") && echo "$((now)) $log" >told
     sed -n "$((before + 1)),$((now))p" "$log" | grep '"type":"queued_command"' | while IFS= read -r line; do
         printf '%s\n' "$line" >"$new.line"
-        after prompt "$new.line" | digest | cut -c1-16 >>evidence
+        taken "$new.line" | digest | cut -c1-16 >>evidence
     done
     rm -f "$new.line"
 fi 2>/dev/null
@@ -52,4 +49,10 @@ if [ "${2:-}" = edited ] && after tool_name | grep -Eqx -e "$3"; then
 fi
 { echo "$(date +%s) $1"; head -c 4000 "$new"; echo; } >"$new.short"
 mv "$new.short" event
+# What is proved is work, so that whoever waits for the proof never finds the agent still idle.
+if [ "${2:-}" = took ]; then
+    said=$(taken)
+    printf '%s' "$said" | digest | cut -c1-16 >>evidence
+    case ${3:+$said} in *\\n"$3"*) printf '%s' "${said%%\\n"$3"*}" | digest | cut -c1-16 >>evidence ;; esac
+fi
 rm -f "$new"

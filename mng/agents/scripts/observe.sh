@@ -1,6 +1,6 @@
 # observe NONCE [AGENT...]   prints all that is known of this host; of the named agents, the screen too.
 # Changes nothing. Lines: `now T nonce NONCE`, `fact NAME TEXT`, `FILE:LINE` for journals and records, `pane ...`,
-# `buffer NAME`, `tmux MESSAGE` if it can't be asked, and NONCE before each screen.
+# `buffer NAME`, `tmux MESSAGE` if it can't be asked, and NONCE before each screen, with what was in flight and in the ledger when it was taken.
 nonce=$1
 shift
 now=$(date +%s)
@@ -78,7 +78,7 @@ set --
 while IFS='|' read -r name id rest; do
     case $looking in *" ${name#pane } "*) ;; *) continue ;; esac
     case $rest in *'||'*'|'*) ;; *) continue ;; esac
-    set -- "$@" display-message -p "$nonce ${name#pane } $id" \; capture-pane -p -e -S -200 -t "$id" \;
+    set -- "$@" display-message -p -t "$id" "$nonce ${name#pane } $id #{@mng_flight}|#{@mng_ledger}" \; capture-pane -p -e -S -200 -t "$id" \;
 done <<EOF
 $panes
 EOF
