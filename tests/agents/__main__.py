@@ -91,7 +91,7 @@ def newest() -> int:
         file = Path(directory) / "package.json"
         file.write_text(json.dumps({**pins, "dependencies": now}))
         env = {**os.environ, "MNG_TEST_PROGRAMS": str(file)}
-        argv = [sys.executable, "-m", "pytest", "-n", "2", str(HERE)]
+        argv = [sys.executable, "-m", "pytest", "-v", "-n", "2", str(HERE)]
         return subprocess.run(argv, env=env).returncode
 
 
