@@ -69,9 +69,10 @@ export const Mng = async ({ client }) => {
     "chat.message": async (input, output) => {
       const text = output.parts.filter((part) => part.type === "text" && !part.synthetic).map((part) => part.text)
       const form = JSON.stringify(text.join("\n")).slice(1, -1)
-      fs.appendFileSync(at("evidence"), createHash("sha256").update(form).digest("hex").slice(0, 16) + "\n")
       if (input.sessionID !== session) replace("session", (session = input.sessionID) + "\n")
       tell("taken")
+      // Behind it: whoever waits for the proof must not find the agent still idle.
+      fs.appendFileSync(at("evidence"), createHash("sha256").update(form).digest("hex").slice(0, 16) + "\n")
     },
     "tool.execute.after": async (input, output) => {
       const file = ["edit", "write"].includes(input.tool) && (input.args?.filePath ?? output.metadata?.filepath)
