@@ -18,7 +18,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--everywhere", action="store_true",
-        help="play each scenario on every provider, also those that are alike",
+        help="each scenario on every provider, also where they are alike; death at every moment",
     )  # fmt: skip
 
 

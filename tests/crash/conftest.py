@@ -1,36 +1,34 @@
 """Each test has a place of its own, once for each provider.
 
-On Modal, which takes longer, every other point and one of two moments have to do, unless pytest is
-given `--everywhere`: what comes after an effect comes before the next one.
+To die at every point and moment takes half an hour: a part of them has to do, unless pytest is
+given `--everywhere`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import pytest
 
 from tests.modal_loopback.fixture import Loopback
 
-from .place import Ground, Place, a_place
+from .place import PARTS, Ground, Place, a_place
 from .place_modal import ModalPlace
 
-CASES: dict[str, list[tuple[str, object]]] = {
-    "half": [("local", 0), ("local", 1), ("modal", 0), ("modal", 1)],
-    "moment": [("local", "before"), ("local", "after"), ("modal", "before"), ("modal", "after")],
+# What a test is given, and what of it has to do without `--everywhere`.
+CASES: dict[str, tuple[Sequence[object], Sequence[object]]] = {
+    "part": (range(PARTS), [0]),  # of the points at which a command is killed
+    "moment": (["before", "after"], ["before"]),  # what comes after an effect comes before the next
 }
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "ground" not in metafunc.fixturenames:
-        return
-    for name, cases in CASES.items():
+    for name, (all_, some) in CASES.items():
         if name in metafunc.fixturenames:
-            some = cases if metafunc.config.getoption("everywhere") else cases[:-1]
-            metafunc.parametrize(("ground", name), some, indirect=["ground"])
-            return
-    metafunc.parametrize("ground", ["local", "modal"], indirect=True)
+            metafunc.parametrize(name, all_ if metafunc.config.getoption("everywhere") else some)
+    if "ground" in metafunc.fixturenames:
+        metafunc.parametrize("ground", ["local", "modal"], indirect=True)
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from tests import warm
 from tests.tmux.waiting import eventually
 
 HERE = Path(__file__).parent
+PARTS = 4  # in which a command is killed at many points, each spread over its whole run
 AT_ONCE = 8  # places in use at the same time; most of their time is waiting
 LEFT = (
     ".new-*", ".old-*", "work.tmp-*", "*.part", ".gone.*", ".put*", ".saving-*", "save.tmp-*",

@@ -6,15 +6,12 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
-import pytest
-
 from tests.tmux.waiting import eventually
 
-from .place import AT_ONCE, Ground, Place, in_places
+from .place import AT_ONCE, PARTS, Ground, Place, in_places
 from .test_every_effect import check_work, leave_work
 
 POINTS = {"local": 100, "modal": 50}
-CHUNKS = 5
 AGENTS, MESSAGES = 5, 3
 
 
@@ -61,12 +58,11 @@ def kill_along(
     raise AssertionError("most of the runs had ended before they could be killed")
 
 
-@pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_up_killed_anywhere_says_each_message_once(ground: Ground, chunk: int) -> None:
+def test_up_killed_anywhere_says_each_message_once(ground: Ground, part: int) -> None:
     """One host, each message once and in order, no session too many, nothing left or to do."""
     points = POINTS[ground.provider]
 
-    kill_along(ground, clean_run, killed_run, range(1 + chunk, points + 1, CHUNKS), points)
+    kill_along(ground, clean_run, killed_run, range(1 + part, points + 1, PARTS), points)
 
 
 DOWN_POINTS = 50
@@ -105,8 +101,8 @@ def killed_down(place: Place, point: tuple[int, float]) -> bool:
     return alive
 
 
-def test_down_killed_anywhere_loses_no_work(ground: Ground, half: int) -> None:
+def test_down_killed_anywhere_loses_no_work(ground: Ground, part: int) -> None:
     """At every moment the work is on the host or in the repository; then `down` ends it."""
-    numbers = range(1 + half, DOWN_POINTS + 1, 2)
+    numbers = range(1 + part, DOWN_POINTS + 1, PARTS)
 
     kill_along(ground, clean_down, killed_down, numbers, DOWN_POINTS)
