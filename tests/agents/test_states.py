@@ -116,6 +116,7 @@ def test_a_conversation_survives_kill_9(stage: AgentStage, program: str) -> None
     """The next request carries what was said before, and nothing is said twice."""
     agents = {"a": stage.real(program, "the first", "the second")}
     stage.raised(agents)
+    stage.until_state("a", "WAITING")  # with the answer to the second
     os.kill(stage.pid("a"), signal.SIGKILL)
     stage.until_state("a", "FAILED")
     agents = {"a": stage.real(program, "the first", "the second", "the third")}
