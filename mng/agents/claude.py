@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from types import MappingProxyType
 from typing import Any
@@ -44,6 +45,9 @@ set -- --settings "$MNG_AGENT_DIR/program/$settings.json"
 _BEGINS = frozenset(["UserPromptSubmit", "PermissionRequest"])
 _LAGS = 3.0  # seconds of quiet after which that file is right, whatever a hook has told
 _ENDS = frozenset(["exit", "quit", ":q", ":q!", ":wq", ":wq!"])
+# 2.1.332 looks for its commands behind blanks, and what has no width it takes out of a text before.
+# An empty Braille cell is neither of these, and nothing is to be seen of it.
+_CELL = "\u2800"
 _NEW = """\
 session=${MNG_AGENT_DIR##*/.}-0000-4000-8000-000000000000
 echo "$session" >"$MNG_AGENT_DIR/session"
@@ -107,8 +111,11 @@ class Claude(Program):
         )
 
     def plain(self, text: str) -> str:
-        """One word ends it, even between blanks, but not with a joiner without width behind it."""
-        return f"{text}\u2060" if text.strip() in _ENDS else super().plain(text)
+        """One word ends it, even between blanks."""
+        seen = "".join(c for c in text if unicodedata.category(c) != "Cf").strip()
+        if seen in _ENDS:
+            return f"{text}{_CELL}"
+        return f"{_CELL}{text}" if re.match(r"/(?![^\s/]+/)|!", seen) else text
 
     def heard(self, typed: str) -> str:
         return unicodedata.normalize("NFC", typed.replace("\t", "    ")).rstrip()

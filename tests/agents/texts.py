@@ -20,6 +20,7 @@ TEXTS = {
     "leading ?": "? what",
     "leading @": "@file-0.txt is what?",
     "a slash command": "/help me, or not",
+    "a bare slash command": "/help",
     "a slash and a number": "/2 things to do",
     "a path": "/etc/hosts is a file",
     "a word that ends a program": "exit",
@@ -52,13 +53,13 @@ def _a_text(text: str, blank: str) -> str:
 
 
 def _claude(text: str) -> str:
-    text = f"{text}\u2060" if text == "exit" else text
+    text = f"{text}\u2800" if text == "exit" else text
     return unicodedata.normalize("NFC", text.replace("\t", "    "))
 
 
 # What the model hears instead of what was said; all else it hears to the last character.
 MADE: dict[str, Callable[[str], str]] = {
-    "claude": lambda text: _claude(_a_text(text, " ")),
+    "claude": lambda text: _claude(_a_text(text, "\u2800")),
     "codex": lambda text: text.lstrip("\n "),
     "gemini": lambda text: _a_text(text, "\u2060"),
     "opencode": lambda text: text,

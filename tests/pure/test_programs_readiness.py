@@ -127,6 +127,25 @@ def test_blanks_at_the_end_of_a_text_are_not_typed(kind: str) -> None:
     assert find_kind(kind).typed(MessageSpec("k", f"{words}C:\\ \n")) == f"{words}C:\\ "
 
 
+@pytest.mark.parametrize(
+    ("text", "typed"),
+    [
+        ("/help", "\u2800/help"),
+        ("  /help me", "\u2800  /help me"),
+        ("\ufeff/help me", "\u2800\ufeff/help me"),
+        ("!ls", "\u2800!ls"),
+        ("/etc/hosts is a file", "/etc/hosts is a file"),
+        ("exit", "exit\u2800"),
+        ("\u200b:q", "\u200b:q\u2800"),
+        ("exit now", "exit now"),
+    ],
+)
+def test_claude_sees_no_command_in_a_text(text: str, typed: str) -> None:
+    """It takes out what has no width, and asks for one more Enter, which would be the command's."""
+    assert find_kind("claude").typed(MessageSpec("k", text)) == typed
+    assert find_kind("claude").typed(MessageSpec("k", text, command=True)) == text
+
+
 def test_what_a_tool_is_given_can_not_move_the_users_cursor() -> None:
     """An agent's words are shown on its user's terminal, and are not obeyed there."""
     payload = {"tool_name": "Bash", "tool_input": {"command": "echo \x1b]0;title\x07\x9b2J"}}

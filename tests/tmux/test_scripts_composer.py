@@ -106,7 +106,14 @@ def test_what_a_person_types_once_a_message_is_taken_is_not_sent(home: Home, tex
 # Of other than ASCII only its being there is compared.
 @pytest.mark.parametrize(
     ("text", "more"),
-    [("X", "Y"), (LONG, " and wait"), (LONG, " だめ"), (f"a\n{LONG}", " no"), ("日本語", " no")],
+    [
+        ("X", "Y"),
+        (LONG, " and wait"),
+        (LONG, " だめ"),
+        (f"a\n{LONG}", " no"),
+        ("日本語", " no"),
+        ("exit\u2800", " now"),
+    ],
 )
 def test_what_a_person_types_behind_a_message_is_not_sent(home: Home, text: str, more: str) -> None:
     """It was pasted into what became a draft: its Enter waits until the person has decided."""

@@ -61,11 +61,12 @@ until_it_is() {
     done
 }
 # bare: without blanks. A program and tmux may show other than ASCII in another form: each word that
-# has any is \001, a no-break space is a blank, and what has no width is left out.
-wide=$(printf '\302\240') none=$(printf '\342\200\213') joiner=$(printf '\342\201\240') one=$(printf '\001')
+# has any is \001, what looks like a blank is one, and what has no width is left out.
+wide=$(printf '\302\240') cell=$(printf '\342\240\200')
+none=$(printf '\342\200\213') joiner=$(printf '\342\201\240') one=$(printf '\001')
 bare() {
     LC_ALL=C tr '\000-\011\013-\037\177' ' ' |
-        LC_ALL=C sed -e "s/$wide/ /g" -e "s/$none//g" -e "s/$joiner//g" |
+        LC_ALL=C sed -e "s/$wide/ /g" -e "s/$cell/ /g" -e "s/$none//g" -e "s/$joiner//g" |
         LC_ALL=C tr '\200-\377' '\001' |
         LC_ALL=C sed -e "s/[^ ]*$one[^ ]*/$one/g" -e 's/ //g'
 }
