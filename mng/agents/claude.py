@@ -144,8 +144,11 @@ class Claude(Program):
 
 
 def _has_begun(own: dict[str, Any], event: Event, facts: Facts) -> bool:
-    """A turn goes on that the status does not tell of yet. Of one that Esc ends no hook tells, and
-    none may follow a prompt that another hook has refused."""
+    """A turn goes on that the status does not tell of yet. Of one that Esc ends its screen alone
+    tells, and no hook may follow a prompt that another hook has refused."""
+    said = re.split(r"(?m)^❯ ", facts.screen or "")[-1]  # since the last text that it was given
+    if re.search(r"⎿\s*Interrupted", said):
+        return False
     then = int(own.get("statusUpdatedAt", 0) / 1000)  # an event's time is in whole seconds, too
     return event.name in _BEGINS and (event.at or 0) >= then and facts.quiet < _LAGS
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from tests import warm
 from tests.scenarios.stage import Stage
-from tests.tmux.waiting import eventually
+from tests.tmux.waiting import eventually, whole_lines
 
 HERE = Path(__file__).parent
 _CLONE_NEWNET = 0x40000000
@@ -97,7 +97,7 @@ def _said(turn: list[str]) -> list[str]:
 
 def main_requests(log: str) -> list[dict[str, Any]]:
     """What a model was asked, as its log tells, side requests of the programs' own left out."""
-    asked = [json.loads(line) for line in log.splitlines()]
+    asked = [json.loads(line) for line in whole_lines(log)]
     return [one for one in asked if one.get("main")]
 
 

@@ -20,7 +20,7 @@ from typing import TypeVar
 import psutil
 
 from tests import warm
-from tests.tmux.waiting import eventually
+from tests.tmux.waiting import eventually, whole_lines
 
 HERE = Path(__file__).parent
 PARTS = 4  # in which a command is killed at many points, each spread over its whole run
@@ -100,7 +100,7 @@ class Place:
     def heard(self, agent: str) -> list[str]:
         """What an agent was told, over all of its incarnations."""
         path = self.said / agent
-        lines = path.read_text().splitlines() if path.exists() else []
+        lines = whole_lines(path.read_text()) if path.exists() else []
         return [str(json.loads(line)) for line in lines]
 
     # Commands

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.modal.app import HOME, WORK, App
 from tests.modal_loopback.fixture import Loopback
+from tests.tmux.waiting import whole_lines
 
 from .place import HERE, LEFT, Place
 
@@ -46,7 +47,7 @@ class ModalPlace(Place):
     def heard(self, agent: str) -> list[str]:
         found = self.app.run("box", f"cat {SAID}/{agent}")
         text = found[1] if found else self.app.read(f"{self.app.name}-said", agent)
-        return [str(json.loads(line)) for line in text.decode().splitlines()]
+        return [str(json.loads(line)) for line in whole_lines(text.decode())]
 
     def tmux(self, *argv: str) -> list[str]:
         found = self.app.run("box", f"tmux -u -S tmux {shlex.join(argv)} 2>/dev/null")

@@ -161,3 +161,15 @@ def test_an_agent_can_not_draw_another_ones_screen() -> None:
     view = parse(f"now 1 nonce {word}\n{word} a %1\nmine\n{other} b %2\nforged\n{word} b %2\nhis\n")
 
     assert view.screens == {"a": f"mine\n{other} b %2\nforged", "b": "his"}
+
+
+def test_a_turn_that_was_interrupted_is_over_at_once() -> None:
+    """Its status is older than its prompt, whose hook was the last: the screen alone tells."""
+    screen = "❯ work\n● All is\n  ⎿ \u00a0Interrupted · What should Claude do instead?\n"
+    event = "1700000000 UserPromptSubmit\n{}"
+    told = {"statusUpdatedAt": 1_700_000_000_000}
+
+    goes_on = claude("idle", "❯ work\n● All is\n" + CLAUDE.format(""), event, **told)
+    over = claude("idle", screen + CLAUDE.format(""), event, **told)
+
+    assert (goes_on.state, over.state) == (AgentState.RUNNING, AgentState.WAITING)

@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 from tests import warm
-from tests.tmux.waiting import eventually
+from tests.tmux.waiting import eventually, whole_lines
 
 PROGRAMS = Path(__file__).with_name("programs")
 IDENTITY = "[user]\n name = U\n email = u@example.invalid\n[init]\n defaultBranch = main\n"
@@ -202,7 +202,7 @@ class Stage:
     def told(self, agent: str, *, host: str = "box") -> list[str]:
         """What a demo agent itself says that it was told, in order."""
         text = self.on_host(f"cat agents/{agent}/transcript.jsonl 2>/dev/null || :", host=host)
-        entries = [json.loads(line) for line in text.splitlines()]
+        entries = [json.loads(line) for line in whole_lines(text)]
         return [entry["text"] for entry in entries if entry["type"] == "user"]
 
     def notes(self, name: str) -> str:

@@ -26,7 +26,7 @@ from mng.model.name import AgentName, HostName
 from mng.model.spec import AgentSpec, HostSpec, MessageSpec, Owner, Secret
 from mng.model.transport import Completed, Machine
 from mng.model.world import LiveAgent, LiveHost, Sent
-from tests.tmux.waiting import eventually
+from tests.tmux.waiting import eventually, whole_lines
 
 TALKER = Path(__file__).parents[1] / "crash" / "talker.py"
 MARK = "0123456789abcdef"
@@ -116,7 +116,7 @@ class Home:
 
     def heard(self, name: str = "ada") -> list[str]:
         path = self.root / f"{name}.heard"
-        lines = path.read_text().splitlines() if path.exists() else []
+        lines = whole_lines(path.read_text()) if path.exists() else []
         return [str(json.loads(line)) for line in lines]
 
     def deliver_args(

@@ -9,6 +9,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+def whole_lines(text: str) -> list[str]:
+    """The lines of what somebody may just be writing: one without its end is not there yet."""
+    return text[: text.rfind("\n") + 1].splitlines()
+
+
 def eventually(condition: Callable[[], T], *, timeout: float = 60.0) -> T:
     """What the condition returns as soon as that is true. `timeout` is seconds.
 
