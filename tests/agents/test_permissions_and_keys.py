@@ -12,6 +12,8 @@ from .rig import QUIET, AgentStage
 from .test_edits import WRITES
 from .test_states import PROGRAMS, TOOL
 
+BLANK = " \u2800"  # what is put before a command, so that it is none
+
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_bypass_is_refused_on_ones_own_machine_unless_said_so(
@@ -51,7 +53,7 @@ def test_a_command_is_one_only_if_said_so(stage: AgentStage, program: str) -> No
     stage.until_state("a", "WAITING")
     stage.must("message", "a", "/status")
     stage.until_state("a", "WAITING")
-    eventually(lambda: [text.strip() for text in stage.heard()] == ["hello", "/status"])
+    eventually(lambda: [text.strip(BLANK) for text in stage.heard()] == ["hello", "/status"])
     stage.must("message", "a", "--command", "/status")
 
     eventually(lambda: "Session" in stage.screen("a"))
