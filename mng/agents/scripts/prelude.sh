@@ -86,7 +86,7 @@ end_all() {
         for one; do kill -s "$signal" "$one" 2>/dev/null || :; done
     done
     tries=0 alive=$*
-    while [ -n "$alive" ] && [ "$tries" -lt 60 ]; do
+    while [ -n "$alive" ] && [ "$tries" -lt 100 ]; do
         # One look at all of them: a ps for each would make a large tree outlive its time.
         alive=$(ps -A -o pid= -o stat= |
             awk -v left="$*" '
@@ -94,8 +94,9 @@ end_all() {
                 $1 in wanted && $2 !~ /^Z/ { print $1 }')
         [ -z "$alive" ] || sleep 0.05
         tries=$((tries + 1))
+        # What was killed is dead a moment later, and is waited for as well.
+        [ "$tries" -lt 60 ] || for one in $alive; do kill -s KILL "$one" 2>/dev/null || :; done
     done
-    for one in $alive; do kill -s KILL "$one" 2>/dev/null || :; done
 }
 
 # end_session INC: ends its processes, keeps what it printed, and removes its tmux session.
